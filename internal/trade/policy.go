@@ -1,0 +1,166 @@
+package trade
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Policy is what one user allows on one account. Every limit is stated, or
+// knowingly "unlimited"; a policy that leaves one out is refused, not guessed.
+type Policy struct {
+	TimeZone        TimeZone    `json:"timeZone"`        // IANA name; its midnight starts a trading day
+	Allowlist       Allowlist   `json:"allowlist"`       // markets; empty means none
+	MinConfidence   Fraction    `json:"minConfidence"`   // 0..1, equal passes
+	Cooldown        Duration    `json:"cooldown"`        // since any trade in the asset
+	AntiFlip        Duration    `json:"antiFlip"`        // since an opposite trade in the asset
+	TradesPerDay    CountLimit  `json:"tradesPerDay"`    // per calendar day in TimeZone
+	TradesPerHour   CountLimit  `json:"tradesPerHour"`   // in the last 60 minutes
+	MaxOrderQuote   AmountLimit `json:"maxOrderQuote"`   // quote asset
+	MaxOrderBase    AssetLimits `json:"maxOrderBase"`    // by base asset; one that is not listed may not trade
+	ExposureMarket  AmountLimit `json:"exposureMarket"`  // quote asset, held and on order, per market
+	ExposureAccount AmountLimit `json:"exposureAccount"` // quote asset, over all markets of the account
+	PriceCollar     Fraction    `json:"priceCollar"`     // part of the reference price, either way
+	PriceMaxAge     Duration    `json:"priceMaxAge"`     // of the reference price
+	ReconcileMaxAge Duration    `json:"reconcileMaxAge"` // of the last comparison with the exchange
+	LimitOrderTTL   Duration    `json:"limitOrderTTL"`   // an open limit order is cancelled after it
+	RepeatThrottle  Throttle    `json:"repeatThrottle"`  // executions per window on the account
+	AutoExecute     Switch      `json:"autoExecute"`     // scans may execute without a person
+}
+
+type policyField struct {
+	name string
+	into any
+}
+
+// fields is the one list of what a policy consists of, for decoding and for
+// saying what is missing.
+func (p *Policy) fields() []policyField {
+	return []policyField{
+		{"timeZone", &p.TimeZone}, {"allowlist", &p.Allowlist}, {"minConfidence", &p.MinConfidence},
+		{"cooldown", &p.Cooldown}, {"antiFlip", &p.AntiFlip},
+		{"tradesPerDay", &p.TradesPerDay}, {"tradesPerHour", &p.TradesPerHour},
+		{"maxOrderQuote", &p.MaxOrderQuote}, {"maxOrderBase", &p.MaxOrderBase},
+		{"exposureMarket", &p.ExposureMarket}, {"exposureAccount", &p.ExposureAccount},
+		{"priceCollar", &p.PriceCollar}, {"priceMaxAge", &p.PriceMaxAge},
+		{"reconcileMaxAge", &p.ReconcileMaxAge}, {"limitOrderTTL", &p.LimitOrderTTL},
+		{"repeatThrottle", &p.RepeatThrottle}, {"autoExecute", &p.AutoExecute},
+	}
+}
+
+// ParsePolicy decodes a policy strictly: unknown, repeated and missing fields
+// are errors, and all problems are reported at once.
+func ParsePolicy(data []byte) (Policy, error) {
+	given, problems := policyObject(data)
+	var p Policy
+	for _, f := range p.fields() {
+		raw, present := given[f.name]
+		delete(given, f.name)
+		if !present {
+			problems = append(problems, fmt.Errorf("%s: missing; every limit must be given, or be \"unlimited\" where that is allowed", f.name))
+			continue
+		}
+		if err := decodeValue(raw, f.into); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", f.name, err))
+		}
+	}
+	for _, name := range sortedKeys(given) {
+		problems = append(problems, fmt.Errorf("%s: unknown field; remove it", clip(name)))
+	}
+	return p, errors.Join(problems...)
+}
+
+// UnmarshalJSON is ParsePolicy, so that no path decodes a policy leniently.
+func (p *Policy) UnmarshalJSON(data []byte) error {
+	parsed, err := ParsePolicy(data)
+	if err == nil {
+		*p = parsed
+	}
+	return err
+}
+
+// policyObject splits one JSON object into its fields, finding the repeated
+// ones that encoding/json would silently let win.
+func policyObject(data []byte) (map[string]json.RawMessage, []error) {
+	fields := map[string]json.RawMessage{}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return fields, []error{errors.New("policy: must be a JSON object")}
+	}
+	var problems []error
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return fields, append(problems, fmt.Errorf("policy: is not valid JSON: %w", err))
+		}
+		name, _ := key.(string)
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return fields, append(problems, fmt.Errorf("policy: is not valid JSON: %w", err))
+		}
+		if _, twice := fields[name]; twice {
+			problems = append(problems, fmt.Errorf("%s: given twice; keep one", clip(name)))
+		}
+		fields[name] = raw
+	}
+	if _, err := dec.Token(); err != nil {
+		return fields, append(problems, fmt.Errorf("policy: is not valid JSON: %w", err))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		problems = append(problems, errors.New("policy: something follows the JSON object; remove it"))
+	}
+	return fields, problems
+}
+
+func decodeValue(raw json.RawMessage, into any) error {
+	if string(raw) == "null" {
+		return errors.New("is null; give a value")
+	}
+	return json.Unmarshal(raw, into)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m { //workflowcheck:ignore // the order is removed below
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Lookback is how far back a verdict at now needs the user's trades.
+func (p Policy) Lookback(now time.Time) time.Time {
+	window := max(p.Cooldown.Std(), p.AntiFlip.Std(), time.Hour)
+	since := now.Add(-window)
+	if day := p.TimeZone.DayStart(now); day.Before(since) {
+		return day
+	}
+	return since
+}
+
+// Allows reports whether m is on the allowlist.
+func (p Policy) Allows(m Market) bool { return slices.Contains(p.Allowlist, m) }
+
+// MaxBase is the base cap for an asset: its amount, or that there is none, or
+// (ok false) that the asset is not listed and may not trade.
+func (p Policy) MaxBase(asset string) (limit AmountLimit, ok bool) {
+	if p.MaxOrderBase.Unlimited {
+		return AmountLimit{Unlimited: true}, true
+	}
+	amount, ok := p.MaxOrderBase.ByAsset[strings.ToUpper(asset)]
+	return AmountLimit{Value: amount}, ok
+}
+
+// within reports whether value respects l.
+func (l AmountLimit) within(value decimal.Decimal) bool {
+	return l.Unlimited || value.LessThanOrEqual(l.Value)
+}
+
+func (l CountLimit) admitsOneMore(count int) bool { return l.Unlimited || count < l.Value }

@@ -1,0 +1,153 @@
+// Package workflows orders the steps of a trade. It decides nothing about
+// trading, talks to nothing, and holds no state that PostgreSQL does not hold:
+// every run begins by reading the truth.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"interlock/internal/trade"
+)
+
+// Names that other programs use. They are contract: never renamed, only added.
+const (
+	ProposalType  = "Proposal" // workflow ID = proposal ID
+	ReconcileType = "Reconcile"
+	SweepType     = "Sweep"
+
+	ExecuteUpdate  = "execute"
+	OverrideName   = "override" // update and signal
+	CancelSignal   = "cancel"
+	ResolveSignal  = "resolve"
+	RefreshSignal  = "refresh" // sent by Sweep: read the database again
+	StateQuery     = "state"
+	ProposalsQueue = "proposals"
+	ScansQueue     = "scans"
+)
+
+// OrdersQueue is where an account's orders are placed.
+func OrdersQueue(account string) string { return "orders-" + account }
+
+// FollowQueue is where an account's orders are looked up, followed and
+// cancelled, so that none of that waits behind placements.
+func FollowQueue(account string) string { return "follow-" + account }
+
+// ReconcileID is the workflow ID, and the schedule ID, of an account's
+// reconciliation.
+func ReconcileID(account string) string { return "reconcile-" + account }
+
+// SweepID is the workflow ID and the schedule ID of the sweep.
+const SweepID = "sweep"
+
+// Search attributes of a Proposal workflow.
+var (
+	StatusAttribute    = temporal.NewSearchAttributeKeyKeyword("ProposalStatus")
+	MarketAttribute    = temporal.NewSearchAttributeKeyKeyword("Market")
+	SideAttribute      = temporal.NewSearchAttributeKeyKeyword("Side")
+	UserAttribute      = temporal.NewSearchAttributeKeyKeyword("UserId")
+	BlockedByAttribute = temporal.NewSearchAttributeKeyKeywordList("BlockedBy")
+)
+
+// SearchAttributes maps each search attribute to the type it must be
+// registered with.
+func SearchAttributes() map[string]string {
+	return map[string]string{
+		"ProposalStatus": "Keyword", "Market": "Keyword", "Side": "Keyword", "UserId": "Keyword", "BlockedBy": "KeywordList",
+	}
+}
+
+// ProposalInput is what a Proposal workflow may be started with. Its proposal
+// is named by the workflow ID, so starting it with nothing is right.
+type ProposalInput struct {
+	// Looks counts the looks for an unknown order in earlier runs, so that
+	// backing off survives continuing as new.
+	Looks int `json:"looks,omitempty"`
+}
+
+// ExecuteRequest asks for the proposal to be executed.
+type ExecuteRequest struct {
+	Actor            string    `json:"actor"`
+	OverrideCooldown bool      `json:"overrideCooldown,omitempty"`
+	OverrideAntiFlip bool      `json:"overrideAntiFlip,omitempty"`
+	Reason           string    `json:"reason,omitempty"` // required with an override
+	NotAfter         time.Time `json:"notAfter,omitzero"`
+}
+
+// ExecuteResult is how things stood when the execute request was answered.
+type ExecuteResult struct {
+	Status        trade.Status  `json:"status"`
+	Claimed       bool          `json:"claimed"` // this request's preflight made the claim
+	Blocks        []trade.Block `json:"blocks"`
+	PolicyVersion int           `json:"policyVersion,omitempty"`
+	Order         *OrderView    `json:"order,omitempty"`
+	Failure       *FailureView  `json:"failure,omitempty"` // set while FAILED
+}
+
+// OrderView is an order as the contract shows it. Amounts are decimals in
+// strings: base asset, quote asset, and the fee's own currency.
+type OrderView struct {
+	OrderID           string            `json:"orderId"`
+	ClientOrderID     string            `json:"clientOrderId"`
+	Status            trade.OrderStatus `json:"status"`
+	FilledAmount      string            `json:"filledAmount"`
+	FilledAmountQuote string            `json:"filledAmountQuote"`
+	FeePaid           string            `json:"feePaid"`
+	FeeCurrency       string            `json:"feeCurrency,omitempty"`
+}
+
+// FailureView says why an execution failed.
+type FailureView struct {
+	Code         trade.Code `json:"code"`
+	ExchangeCode string     `json:"exchangeCode,omitempty"` // the exchange's errorCode
+	Message      string     `json:"message,omitempty"`
+}
+
+// OverrideRequest permits an execution in spite of cooldown or anti-flip.
+type OverrideRequest struct {
+	ID        string    `json:"id,omitempty"` // derived from proposal and content when empty
+	Cooldown  bool      `json:"cooldown,omitempty"`
+	AntiFlip  bool      `json:"antiFlip,omitempty"`
+	Actor     string    `json:"actor"`
+	Reason    string    `json:"reason"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"` // 15 minutes from now when zero
+	Execute   bool      `json:"execute,omitempty"`  // execute at once
+}
+
+// OverrideResult answers an override sent as an update.
+type OverrideResult struct {
+	OverrideID string         `json:"overrideId"`
+	Accepted   bool           `json:"accepted"`
+	Problem    string         `json:"problem,omitempty"`
+	Execute    *ExecuteResult `json:"execute,omitempty"`
+}
+
+// CancelRequest gives a proposal up. After the claim it stops further attempts
+// and cancels an open order; what was filled stays filled.
+type CancelRequest struct {
+	Actor  string `json:"actor"`
+	Reason string `json:"reason"`
+}
+
+// ResolveRequest is a person's word on an unresolved order: the order it is,
+// or that there is none.
+type ResolveRequest struct {
+	OrderID string `json:"orderId,omitempty"`
+	Absent  bool   `json:"absent,omitempty"`
+	Actor   string `json:"actor"`
+	Reason  string `json:"reason"`
+}
+
+// State answers the state query.
+type State struct {
+	ProposalID string        `json:"proposalId"`
+	Status     trade.Status  `json:"status"`
+	Blocks     []trade.Block `json:"blocks"` // of the last preflight
+	Order      *OrderView    `json:"order,omitempty"`
+	Failure    *FailureView  `json:"failure,omitempty"`
+	Attempts   int           `json:"attempts"`
+	Looks      int           `json:"looks"`              // for an unknown order, so far
+	NextLook   time.Time     `json:"nextLook,omitzero"`  // when the next one is due
+	ExpiresAt  time.Time     `json:"expiresAt,omitzero"` // of the proposal
+}
