@@ -1,0 +1,71 @@
+// Package migrations carries the database schema and moves a database between
+// its versions. It owns every table, constraint, function and grant of the
+// schema interlock, and knows nothing of what they are used for.
+package migrations
+
+import (
+	"context"
+	"embed"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/tern/v2/migrate"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+const versionTable = "interlock.schema_version"
+
+// Up brings the database to the newest version, one transaction per step,
+// under an advisory lock. A database that is newer than this program is left
+// alone and reported.
+func Up(ctx context.Context, url string) error {
+	return with(ctx, url, func(m *migrate.Migrator) error {
+		current, err := m.GetCurrentVersion(ctx)
+		if err != nil {
+			return err
+		}
+		if latest := int32(len(m.Migrations)); current > latest {
+			return fmt.Errorf("the database is at schema version %d, this program knows %d: use a newer one", current, latest)
+		}
+		return m.Migrate(ctx)
+	})
+}
+
+// To brings the database to the given version, up or down.
+func To(ctx context.Context, url string, version int32) error {
+	return with(ctx, url, func(m *migrate.Migrator) error { return m.MigrateTo(ctx, version) })
+}
+
+// Version reports the version of the database and the newest one known.
+func Version(ctx context.Context, url string) (current, latest int32, err error) {
+	err = with(ctx, url, func(m *migrate.Migrator) error {
+		latest = int32(len(m.Migrations))
+		current, err = m.GetCurrentVersion(ctx)
+		return err
+	})
+	return current, latest, err
+}
+
+func with(ctx context.Context, url string, do func(*migrate.Migrator) error) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS interlock`); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	m, err := migrate.NewMigrator(ctx, conn, versionTable)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if err := m.LoadMigrations(files); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if err := do(m); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
