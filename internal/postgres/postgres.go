@@ -1,0 +1,125 @@
+// Package postgres keeps what Interlock knows, in the schema that package
+// migrations owns. Each method is one transaction that holds one rule; what
+// may run twice converges, and what two may do at once is settled by a
+// constraint, never by a read before a write. It decides nothing about
+// trading: it reads facts, asks package trade, and writes the answer.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	pgxdecimal "github.com/jackc/pgx-shopspring-decimal"
+)
+
+// Sentinel errors, the only ones callers need to tell apart. Everything else
+// is a fault that may be tried again.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrConflict = errors.New("conflicts with what is stored") // a constraint said no
+	ErrInvalid  = errors.New("refused by a rule of the database")
+)
+
+// Store is a database handle of one role. Which methods work depends on the
+// role's grants.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// Open connects to url. It fails when the database cannot be reached within
+// ten seconds. Frozen processes hold nobody up: locks, statements and idle
+// transactions are bounded on the server's side.
+func Open(ctx context.Context, url string) (*Store, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("DATABASE_URL: is not a PostgreSQL URL; write it like postgres://user:password@host:5432/database")
+	}
+	for name, value := range map[string]string{
+		"statement_timeout": "5s", "lock_timeout": "4s", "idle_in_transaction_session_timeout": "5s",
+		"application_name": "interlock", "timezone": "UTC",
+	} {
+		if _, given := cfg.ConnConfig.RuntimeParams[name]; !given {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxdecimal.Register(conn.TypeMap())
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	ping, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := pool.Ping(ping); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return &Store{pool: pool}, nil
+}
+
+// Close waits for running transactions and closes every connection.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// inTx runs do in one READ COMMITTED transaction: each statement sees what was
+// committed before it, so facts read after a lock are not older than the lock.
+func (s *Store) inTx(ctx context.Context, do func(pgx.Tx) error) error {
+	return classify(pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, do))
+}
+
+// classify maps the database's refusals to the sentinels, once.
+func classify(err error) error {
+	var refusal *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNotFound
+	case !errors.As(err, &refusal):
+		return err
+	}
+	switch refusal.Code {
+	case "23505", "23P01":
+		return fmt.Errorf("%w: %s", ErrConflict, refusal.Message)
+	case "23001", "23502", "23503", "23514", "22P02", "22003":
+		return fmt.Errorf("%w: %s", ErrInvalid, refusal.Message)
+	}
+	return err
+}
+
+// querier is what both a pool and a transaction can do.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// one collects the only row of a query, by column name.
+func one[T any](ctx context.Context, q querier, sql string, args pgx.StrictNamedArgs) (T, error) {
+	rows, err := q.Query(ctx, sql, args)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
+}
+
+// all collects the rows of a query, by column name.
+func all[T any](ctx context.Context, q querier, sql string, args pgx.StrictNamedArgs) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByName[T])
+}
