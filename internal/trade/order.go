@@ -123,6 +123,8 @@ type Plan struct {
 	HighestPrice   decimal.Decimal  `json:"highestPrice"`   // collar, upper bound
 	WorstQuote     decimal.Decimal  `json:"worstQuote"`     // most quote asset it can move
 	TimeToLive     Duration         `json:"timeToLive"`     // of a limit order
+	PriceMaxAge    Duration         `json:"priceMaxAge"`    // of the price an attempt is judged by
+	Reduces        bool             `json:"reduces"`        // it can only shrink what is held
 }
 
 // WithinCollar reports whether the market may be traded at price: a buy never

@@ -19,6 +19,7 @@ func PlanOrder(p Proposal, policy Policy, reference decimal.Decimal, rules Marke
 		LowestPrice:    reference.Mul(one.Sub(policy.PriceCollar.Decimal)),
 		HighestPrice:   reference.Mul(one.Add(policy.PriceCollar.Decimal)),
 		TimeToLive:     policy.LimitOrderTTL,
+		PriceMaxAge:    policy.PriceMaxAge,
 	}
 	switch {
 	case p.AmountQuote != nil:

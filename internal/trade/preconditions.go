@@ -41,15 +41,10 @@ func tradingAllowed(c preflightCase) Check {
 	case Active:
 		return pass(TradingHalted, inputs)
 	case Reducing:
-		return verdictOn(c.reduces(), TradingHalted, inputs,
+		return verdictOn(c.plan != nil && c.plan.Reduces, TradingHalted, inputs,
 			"the account is REDUCING: only sells of what is held (%s %s)", c.facts.Held, c.proposal.Market.Base())
 	}
 	return block(TradingHalted, inputs, "trading is halted; an operator must resume it")
-}
-
-// reduces reports whether the order can only shrink what is held.
-func (c preflightCase) reduces() bool {
-	return c.proposal.Side == Sell && c.plan != nil && c.plan.mostBase().LessThanOrEqual(c.facts.Held)
 }
 
 func nothingUnresolved(c preflightCase) Check {

@@ -45,6 +45,7 @@ func newCase(p Proposal, req Request, f Facts) preflightCase {
 	}
 	if f.Policy != nil && f.Price != nil && f.Rules != nil && f.Price.Price.IsPositive() {
 		plan := PlanOrder(p, c.policy, f.Price.Price, *f.Rules)
+		plan.Reduces = plan.Side == Sell && plan.mostBase().LessThanOrEqual(f.Held)
 		c.plan = &plan
 	}
 	return c

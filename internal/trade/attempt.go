@@ -1,0 +1,93 @@
+package trade
+
+import "time"
+
+// AttemptFacts is everything that decides whether an attempt may begin, read
+// under the trading state's share lock and the execution's row lock.
+type AttemptFacts struct {
+	Now             time.Time // database clock, after the locks
+	Control         TradingState
+	Status          Status // of the execution
+	SameClaim       bool   // the attempt belongs to the claim in force
+	ClaimedAt       time.Time
+	ExpiresAt       time.Time
+	CancelRequested bool
+	EarlierInDoubt  bool // an earlier attempt has no verdict, or was accepted
+	LaterExists     bool
+	Plan            Plan
+	Price           *PriceFact
+}
+
+// MayAttempt says whether an attempt may begin now; if not, the code says why.
+// A refused attempt sends nothing and leaves no row.
+func MayAttempt(f AttemptFacts) (Code, bool) {
+	switch {
+	case f.Status != Executing, !f.SameClaim, f.EarlierInDoubt, f.LaterExists:
+		return ProposalClosed, false
+	case f.CancelRequested:
+		return CancelRequested, false
+	case !f.Now.Before(f.ExpiresAt):
+		return ProposalExpired, false
+	case f.Now.Sub(f.ClaimedAt) > SendWithin:
+		return ExchangeUnavailable, false
+	case f.Control == Reducing && f.Plan.Reduces:
+	case f.Control != Active:
+		return TradingHalted, false
+	}
+	switch {
+	case f.Price == nil, f.Now.Sub(f.Price.ObservedAt) > f.Plan.PriceMaxAge.Std():
+		return PriceStale, false
+	case !f.Plan.WithinCollar(f.Price.Price):
+		return PriceOutsideCollar, false
+	}
+	return "", true
+}
+
+// Doubt is an attempt without a verdict.
+type Doubt struct {
+	Deadline  time.Time     // exchange clock: no request of it can act after this
+	ReplyCode string        // what the exchange said, if it said anything
+	ReadLag   time.Duration // L of the account
+}
+
+// Judge concludes a doubt from the looks for its order, or says at which
+// instant of the exchange's clock the next look can help.
+//
+// One find settles it. Absence takes two looks at least L apart, both later
+// than deadline + L, when whatever was sent must have acted and be visible. A
+// refusal that a late duplicate could also have caused (216, 304) takes one
+// look past the deadline.
+func Judge(d Doubt, looks []Look) (verdict Conclusion, nextLook time.Time) {
+	bound := d.Deadline.Add(d.ReadLag)
+	refusal := d.ReplyCode == CodeInsufficientBalance || d.ReplyCode == CodeOutsideWindow
+	var first time.Time
+	for _, look := range looks {
+		switch {
+		case look.Sighting == Found:
+			return ConcludedAccepted, time.Time{}
+		case look.Sighting != NotThere:
+			continue
+		case refusal && look.ExchangeTime.After(d.Deadline):
+			return ConcludedRefused, time.Time{}
+		case !look.ExchangeTime.After(bound):
+			continue
+		case first.IsZero():
+			first = look.ExchangeTime
+		case look.ExchangeTime.Sub(first).Abs() >= d.ReadLag:
+			return ConcludedAbsent, time.Time{}
+		}
+	}
+	switch {
+	case refusal:
+		return "", d.Deadline
+	case first.IsZero():
+		return "", bound
+	}
+	return "", first.Add(d.ReadLag)
+}
+
+// Exchange error codes that are a refusal only after a look.
+const (
+	CodeInsufficientBalance = "216"
+	CodeOutsideWindow       = "304"
+)
