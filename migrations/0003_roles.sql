@@ -77,6 +77,7 @@ GRANT UPDATE (status, failure_code, failure_detail, exchange_code, policy_versio
 	ON interlock.trade_proposals TO interlock_proposals;
 GRANT INSERT, UPDATE ON interlock.trade_executions, interlock.order_attempts, interlock.overrides TO interlock_proposals;
 GRANT INSERT ON interlock.verdicts, interlock.order_fills, interlock.trade_history TO interlock_proposals;
+GRANT INSERT, UPDATE ON interlock.exchange_differences TO interlock_proposals;
 
 -- orders: attempts, looks, what the exchange has. It cannot claim, nor record.
 GRANT SELECT ON interlock.trade_executions, interlock.trade_proposals, interlock.order_attempts, interlock.order_looks,

@@ -1,0 +1,36 @@
+package trade
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Claim is the right to carry out one proposal, won in its preflight.
+type Claim struct {
+	ExecutionID   int64     `json:"executionId"`
+	ProposalID    string    `json:"proposalId"`
+	AccountID     string    `json:"accountId"`
+	RequestID     string    `json:"requestId"` // the request that won it
+	ClientOrderID uuid.UUID `json:"clientOrderId"`
+	Plan          Plan      `json:"plan"`
+	ClaimedAt     time.Time `json:"claimedAt"`
+	NextAttempt   int       `json:"nextAttempt"`
+}
+
+// Life is what is stored of a proposal and its execution.
+type Life struct {
+	Proposal      Proposal `json:"proposal"`
+	Claim         *Claim   `json:"claim,omitempty"`         // nil: never claimed
+	Attempts      int      `json:"attempts,omitempty"`      //
+	InDoubt       int      `json:"inDoubt,omitempty"`       // number of the attempt without a verdict; 0: none
+	AcceptedOrder string   `json:"acceptedOrder,omitempty"` // the exchange's order ID; empty: none accepted
+	Order         *Order   `json:"order,omitempty"`         // as recorded at the end
+	CancelledBy   string   `json:"cancelledBy,omitempty"`   // who asked to give it up
+}
+
+// Decision is the answer of preflight: the verdict, and the claim if it passed.
+type Decision struct {
+	Verdict Verdict `json:"verdict"`
+	Claim   *Claim  `json:"claim,omitempty"`
+}
