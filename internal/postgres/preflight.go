@@ -152,19 +152,27 @@ func insertClaim(ctx context.Context, tx pgx.Tx, p trade.Proposal, v trade.Verdi
 	return err
 }
 
-// consumeOverrideSQL also stores the override that the request itself brought,
-// so that every override that was ever used has a row.
+// ownOverrideSQL stores the override that the request itself brought, so that
+// every override that was ever used has a row.
+const ownOverrideSQL = `
+	INSERT INTO interlock.overrides (id, proposal_id, cooldown, anti_flip, actor, reason, via, stored_at, expires_at)
+	VALUES (@request, @proposal, @cooldown, @antiFlip, @actor, @reason, @via, @now, @now)`
+
 const consumeOverrideSQL = `
-	INSERT INTO interlock.overrides (id, proposal_id, cooldown, anti_flip, actor, reason, via, stored_at, expires_at, consumed_by)
-	VALUES (@id, @proposal, @cooldown, @antiFlip, @actor, @reason, @via, @now, @now, @request)
-	ON CONFLICT (proposal_id, id) DO UPDATE SET consumed_by = excluded.consumed_by WHERE overrides.consumed_by IS NULL`
+	UPDATE interlock.overrides SET consumed_by = @request
+	WHERE proposal_id = @proposal AND id = @id AND consumed_by IS NULL`
 
 func consumeOverrides(ctx context.Context, tx pgx.Tx, p trade.Proposal, req trade.Request, v trade.Verdict) error {
 	for _, id := range v.UsedOverrides() {
-		tag, err := tx.Exec(ctx, consumeOverrideSQL, pgx.StrictNamedArgs{
-			"id": id, "proposal": p.ID, "cooldown": req.OverrideCooldown || id != req.ID, "antiFlip": req.OverrideAntiFlip,
-			"actor": orDash(req.Actor), "reason": orDash(req.Reason), "via": req.Via, "now": v.At, "request": req.ID,
-		})
+		if id == req.ID {
+			if _, err := tx.Exec(ctx, ownOverrideSQL, pgx.StrictNamedArgs{
+				"request": req.ID, "proposal": p.ID, "cooldown": req.OverrideCooldown, "antiFlip": req.OverrideAntiFlip,
+				"actor": req.Actor, "reason": req.Reason, "via": req.Via, "now": v.At,
+			}); err != nil {
+				return err
+			}
+		}
+		tag, err := tx.Exec(ctx, consumeOverrideSQL, pgx.StrictNamedArgs{"id": id, "proposal": p.ID, "request": req.ID})
 		if err != nil {
 			return err
 		}
@@ -173,15 +181,6 @@ func consumeOverrides(ctx context.Context, tx pgx.Tx, p trade.Proposal, req trad
 		}
 	}
 	return nil
-}
-
-// orDash satisfies the columns' checks for a row that is only there to be
-// found in conflict.
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 const storeVerdictSQL = `

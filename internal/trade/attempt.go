@@ -91,3 +91,11 @@ const (
 	CodeInsufficientBalance = "216"
 	CodeOutsideWindow       = "304"
 )
+
+// Finding is what is known of an attempt after a conclusion was tried.
+type Finding struct {
+	Concluded bool          `json:"concluded"`
+	Verdict   Conclusion    `json:"verdict,omitempty"`
+	Placing   Placing       `json:"placing"`
+	Wait      time.Duration `json:"wait,omitempty"` // in doubt: before the next look can help
+}

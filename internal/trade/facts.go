@@ -75,3 +75,18 @@ type PastTrade struct {
 	KnownAt time.Time // when our records first held it
 	Open    bool
 }
+
+// Problem says why o cannot be stored; empty when it can.
+func (o Override) Problem() string {
+	switch {
+	case !o.Cooldown && !o.AntiFlip:
+		return "an override must name cooldown or antiFlip"
+	case o.Actor == "":
+		return "an override needs an actor"
+	case o.Reason == "":
+		return "an override needs a reason"
+	case len(o.Actor) > 100 || len(o.Reason) > 500:
+		return "actor (100 bytes) or reason (500 bytes) is too long"
+	}
+	return ""
+}

@@ -68,3 +68,10 @@ type Look struct {
 	ExchangeTime time.Time `json:"exchangeTime"`     // the exchange's own clock, read before the look
 	Detail       string    `json:"detail,omitempty"` // for people: what was asked, why it is inconclusive
 }
+
+// Failure is why an execution ended without an order.
+type Failure struct {
+	Code         Code   `json:"code"`
+	ExchangeCode string `json:"exchangeCode,omitempty"` // the exchange's errorCode, when it refused
+	Message      string `json:"message,omitempty"`
+}

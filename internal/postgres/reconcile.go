@@ -1,0 +1,168 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/shopspring/decimal"
+
+	"interlock/internal/trade"
+)
+
+// Comparison is one look at an exchange account, ready to be compared.
+type Comparison struct {
+	AccountID  string
+	StartedAt  time.Time // database clock, before the exchange was asked
+	Orders     []trade.Order
+	TradesSeen int
+	Balances   any
+}
+
+// StartComparison reads the database's clock, and where the exchange's history
+// must be read from: overlap before the last comparison by this very database,
+// or ever before when it made none.
+func (s *Store) StartComparison(ctx context.Context, account string, overlap time.Duration) (now time.Time, since time.Time, err error) {
+	var last *time.Time
+	err = s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
+	if err == nil {
+		err = s.pool.QueryRow(ctx, lastReconciledSQL, pgx.StrictNamedArgs{"account": account}).Scan(&last)
+	}
+	if err != nil {
+		return now, since, fmt.Errorf("start comparison %s: %w", account, classify(err))
+	}
+	if last != nil {
+		since = last.Add(-overlap)
+	}
+	return now, since, nil
+}
+
+// Markets lists the markets of an account that its rules are known of.
+func (s *Store) Markets(ctx context.Context, account string) ([]string, error) {
+	return s.ids(ctx, `SELECT market FROM interlock.market_facts WHERE account_id = @account ORDER BY market`, pgx.StrictNamedArgs{"account": account})
+}
+
+type knownRow struct {
+	ProposalID   string          `db:"proposal_id"`
+	Status       string          `db:"status"`
+	OrderID      *string         `db:"order_id"`
+	FilledAmount decimal.Decimal `db:"filled_amount"`
+	Accepted     *string         `db:"accepted"`
+}
+
+const knownByClientSQL = `
+	SELECT e.proposal_id, e.status, e.order_id, e.filled_amount,
+		(SELECT a.order_id FROM interlock.order_attempts a WHERE a.execution_id = e.id AND a.verdict = 'accepted') AS accepted
+	FROM interlock.trade_executions e WHERE e.account_id = @account AND e.client_order_id = @client`
+
+// Compare holds what the exchange shows against our records, notes every
+// difference and the comparison itself, and returns how many there were. It
+// adopts nothing.
+func (s *Store) Compare(ctx context.Context, c Comparison) (differences int, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		differences = 0
+		for _, o := range c.Orders {
+			d, err := compareOrder(ctx, tx, c.AccountID, o)
+			if err != nil {
+				return err
+			}
+			if d == nil {
+				continue
+			}
+			differences++
+			if err := noteDifference(ctx, tx, c.AccountID, d); err != nil {
+				return err
+			}
+		}
+		return storeComparison(ctx, tx, c, differences)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("compare %s: %w", c.AccountID, err)
+	}
+	return differences, nil
+}
+
+func compareOrder(ctx context.Context, tx pgx.Tx, account string, o trade.Order) (*differenceRow, error) {
+	client, err := uuid.Parse(o.ClientOrderID)
+	if err != nil {
+		return difference("unknown_order", o, "not placed by this database"), nil
+	}
+	known, err := all[knownRow](ctx, tx, knownByClientSQL, pgx.StrictNamedArgs{"account": account, "client": client})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(known) == 0:
+		return difference("unknown_order", o, "its client order ID is not in this database"), nil
+	}
+	return compareKnown(known[0], o), nil
+}
+
+// compareKnown finds what our records deny. An execution that is still being
+// carried out denies nothing: its own workflow looks for its order.
+func compareKnown(k knownRow, o trade.Order) *differenceRow {
+	switch {
+	case k.Accepted != nil && *k.Accepted != o.OrderID:
+		return difference("contradiction", o, "proposal "+k.ProposalID+" has order "+*k.Accepted)
+	case k.Status == string(trade.Failed):
+		return difference("contradiction", o, "proposal "+k.ProposalID+" was concluded to have no order")
+	case k.Status == string(trade.Executed) && !k.FilledAmount.Equal(o.FilledAmount):
+		return difference("amounts_differ", o, fmt.Sprintf("proposal %s recorded %s filled, the exchange says %s", k.ProposalID, k.FilledAmount, o.FilledAmount))
+	}
+	return nil
+}
+
+type differenceRow struct {
+	kind, detail string
+	order        trade.Order
+}
+
+func difference(kind string, o trade.Order, detail string) *differenceRow {
+	return &differenceRow{kind: kind, detail: detail, order: o}
+}
+
+const noteDifferenceSQL = `
+	INSERT INTO interlock.exchange_differences (account_id, market, order_id, kind, client_order_id, operator_id, detail, body)
+	VALUES (@account, @market, @order, @kind, @client, @operator, @detail, @body)
+	ON CONFLICT (account_id, market, order_id, kind) DO UPDATE SET
+		last_seen_at = clock_timestamp(), body = excluded.body, detail = excluded.detail`
+
+func noteDifference(ctx context.Context, tx pgx.Tx, account string, d *differenceRow) error {
+	body, err := json.Marshal(d.order)
+	if err != nil {
+		return err
+	}
+	var client *uuid.UUID
+	if id, err := uuid.Parse(d.order.ClientOrderID); err == nil {
+		client = &id
+	}
+	_, err = tx.Exec(ctx, noteDifferenceSQL, pgx.StrictNamedArgs{
+		"account": account, "market": string(d.order.Market), "order": d.order.OrderID, "kind": d.kind,
+		"client": client, "operator": d.order.OperatorID, "detail": d.detail, "body": string(body),
+	})
+	return err
+}
+
+const storeComparisonSQL = `
+	INSERT INTO interlock.reconciliations (account_id, database_id, started_at, orders_seen, trades_seen, differences, balances)
+	VALUES (@account, interlock.database_id(), @started, @orders, @trades, @differences, @balances)`
+
+func storeComparison(ctx context.Context, tx pgx.Tx, c Comparison, differences int) error {
+	balances, err := json.Marshal(c.Balances)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, storeComparisonSQL, pgx.StrictNamedArgs{
+		"account": c.AccountID, "started": c.StartedAt, "orders": len(c.Orders), "trades": c.TradesSeen,
+		"differences": differences, "balances": string(balances),
+	})
+	if err != nil || differences == 0 {
+		return err
+	}
+	return appendAudit(ctx, tx, event{
+		Chain: c.AccountID, Kind: "reconcile.differs",
+		Body: map[string]any{"differences": differences, "orders": len(c.Orders), "trades": c.TradesSeen},
+	})
+}
