@@ -108,7 +108,7 @@ func compareKnown(k knownRow, o trade.Order) *differenceRow {
 		return difference("contradiction", o, "proposal "+k.ProposalID+" has order "+*k.Accepted)
 	case k.Status == string(trade.Failed):
 		return difference("contradiction", o, "proposal "+k.ProposalID+" was concluded to have no order")
-	case k.Status == string(trade.Executed) && !k.FilledAmount.Equal(o.FilledAmount):
+	case k.Status == string(trade.Executed) && o.Status.Final() && !k.FilledAmount.Equal(o.FilledAmount):
 		return difference("amounts_differ", o, fmt.Sprintf("proposal %s recorded %s filled, the exchange says %s", k.ProposalID, k.FilledAmount, o.FilledAmount))
 	}
 	return nil
