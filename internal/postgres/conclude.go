@@ -29,7 +29,7 @@ func (s *Store) Conclude(ctx context.Context, c trade.Claim, number int) (trade.
 }
 
 const attemptSQL = `
-	SELECT number, deadline, reply_code, reply_detail, verdict, order_id
+	SELECT number, request_id, deadline, reply_code, reply_detail, verdict, order_id
 	FROM interlock.order_attempts WHERE execution_id = @execution AND number = @number`
 
 func conclude(ctx context.Context, tx pgx.Tx, c trade.Claim, number int) (trade.Finding, error) {

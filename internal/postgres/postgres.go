@@ -16,14 +16,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	pgxdecimal "github.com/jackc/pgx-shopspring-decimal"
+
+	"interlock/internal/trade"
 )
 
 // Sentinel errors, the only ones callers need to tell apart. Everything else
 // is a fault that may be tried again.
 var (
-	ErrNotFound = errors.New("not found")
-	ErrConflict = errors.New("conflicts with what is stored") // a constraint said no
-	ErrInvalid  = errors.New("refused by a rule of the database")
+	ErrNotFound = trade.ErrNotFound
+	ErrConflict = trade.ErrConflict
+	ErrInvalid  = trade.ErrInvalid
 )
 
 // Store is a database handle of one role. Which methods work depends on the

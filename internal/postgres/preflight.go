@@ -93,7 +93,7 @@ func currentClaim(ctx context.Context, tx pgx.Tx, proposalID string) (*trade.Cla
 	if err != nil {
 		return nil, err
 	}
-	c, err := e.claim(nextAttempt(attempts))
+	c, err := e.claim(attempts)
 	return &c, err
 }
 

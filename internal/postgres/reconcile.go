@@ -13,15 +13,6 @@ import (
 	"interlock/internal/trade"
 )
 
-// Comparison is one look at an exchange account, ready to be compared.
-type Comparison struct {
-	AccountID  string
-	StartedAt  time.Time // database clock, before the exchange was asked
-	Orders     []trade.Order
-	TradesSeen int
-	Balances   any
-}
-
 // StartComparison reads the database's clock, and where the exchange's history
 // must be read from: overlap before the last comparison by this very database,
 // or ever before when it made none.
@@ -61,7 +52,7 @@ const knownByClientSQL = `
 // Compare holds what the exchange shows against our records, notes every
 // difference and the comparison itself, and returns how many there were. It
 // adopts nothing.
-func (s *Store) Compare(ctx context.Context, c Comparison) (differences int, err error) {
+func (s *Store) Compare(ctx context.Context, c trade.Comparison) (differences int, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		differences = 0
 		for _, o := range c.Orders {
@@ -149,8 +140,8 @@ const storeComparisonSQL = `
 	INSERT INTO interlock.reconciliations (account_id, database_id, started_at, orders_seen, trades_seen, differences, balances)
 	VALUES (@account, interlock.database_id(), @started, @orders, @trades, @differences, @balances)`
 
-func storeComparison(ctx context.Context, tx pgx.Tx, c Comparison, differences int) error {
-	balances, err := json.Marshal(c.Balances)
+func storeComparison(ctx context.Context, tx pgx.Tx, c trade.Comparison, differences int) error {
+	balances, err := json.Marshal(c.Holdings)
 	if err != nil {
 		return err
 	}

@@ -104,22 +104,28 @@ func (r executionRow) plan() (trade.Plan, error) {
 }
 
 // claim describes the execution to whoever carries it out.
-func (r executionRow) claim(nextAttempt int) (trade.Claim, error) {
+func (r executionRow) claim(attempts []attemptRow) (trade.Claim, error) {
 	plan, err := r.plan()
+	untried := true
+	for _, a := range attempts {
+		untried = untried && a.RequestID != r.RequestID
+	}
 	return trade.Claim{
 		ExecutionID: r.ID, ProposalID: r.ProposalID, AccountID: r.AccountID, RequestID: r.RequestID,
-		ClientOrderID: r.ClientOrderID, Plan: plan, ClaimedAt: r.ClaimedAt, NextAttempt: nextAttempt,
+		ClientOrderID: r.ClientOrderID, Plan: plan, ClaimedAt: r.ClaimedAt,
+		NextAttempt: nextAttempt(attempts), Untried: untried,
 	}, err
 }
 
 const executionByProposalSQL = `SELECT ` + executionColumns + ` FROM interlock.trade_executions WHERE proposal_id = @proposal`
 
 const attemptsSQL = `
-	SELECT number, deadline, reply_code, reply_detail, verdict, order_id
+	SELECT number, request_id, deadline, reply_code, reply_detail, verdict, order_id
 	FROM interlock.order_attempts WHERE execution_id = @execution ORDER BY number`
 
 type attemptRow struct {
 	Number      int        `db:"number"`
+	RequestID   string     `db:"request_id"`
 	Deadline    *time.Time `db:"deadline"`
 	ReplyCode   string     `db:"reply_code"`
 	ReplyDetail string     `db:"reply_detail"`
@@ -177,7 +183,7 @@ func (s *Store) addExecution(ctx context.Context, life trade.Life, e executionRo
 	if err != nil {
 		return life, classify(err)
 	}
-	claim, err := e.claim(nextAttempt(attempts))
+	claim, err := e.claim(attempts)
 	if err != nil {
 		return life, err
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
 )
 
 // Claim is the right to carry out one proposal, won in its preflight.
@@ -16,6 +17,7 @@ type Claim struct {
 	Plan          Plan      `json:"plan"`
 	ClaimedAt     time.Time `json:"claimedAt"`
 	NextAttempt   int       `json:"nextAttempt"`
+	Untried       bool      `json:"untried"` // no attempt was made for the request that won it
 }
 
 // Life is what is stored of a proposal and its execution.
@@ -33,4 +35,20 @@ type Life struct {
 type Decision struct {
 	Verdict Verdict `json:"verdict"`
 	Claim   *Claim  `json:"claim,omitempty"`
+}
+
+// Holding is a balance of the exchange account.
+type Holding struct {
+	Symbol    string          `json:"symbol"`
+	Available decimal.Decimal `json:"available"`
+	InOrder   decimal.Decimal `json:"inOrder"`
+}
+
+// Comparison is one reading of an exchange account, ready to be compared.
+type Comparison struct {
+	AccountID  string
+	StartedAt  time.Time // database clock, before the exchange was asked
+	Orders     []Order
+	TradesSeen int
+	Holdings   []Holding
 }

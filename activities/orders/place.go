@@ -1,0 +1,87 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"interlock/internal/trade"
+)
+
+// replyPatience bounds writing down what the exchange answered. It is counted
+// apart from the activity's context: the answer must survive a cancelled call.
+const replyPatience = 5 * time.Second
+
+// PlaceOrder makes one attempt to place the order of a claim, and never more:
+// a timeout may hide an accepted order, so anything but a sure answer is
+// Unknown and left to looking. It returns no error that a retry could follow.
+func (a *Activities) PlaceOrder(ctx context.Context, in AttemptInput) (placing trade.Placing, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			placing, err = unknown("the worker panicked: %v", r), nil
+		}
+		if a.Counter != nil {
+			a.Counter.Placed(placing.Reply)
+		}
+	}()
+	if err := a.foreign(in.Claim); err != nil {
+		return trade.Placing{Reply: trade.Unknown}, err
+	}
+	return a.attempt(ctx, in), nil
+}
+
+// attempt opens the attempt's row, looks, sends, and writes the answer down.
+// From the row on, every path leaves the attempt concluded or in doubt.
+func (a *Activities) attempt(ctx context.Context, in AttemptInput) trade.Placing {
+	now, err := a.Exchange.Now(ctx)
+	if err != nil {
+		return a.withoutRow(ctx, in, err)
+	}
+	deadline := now.Add(trade.AccessWindow)
+	answer, err := a.Attempts.BeginAttempt(ctx, in.Claim, in.Number, deadline, a.Worker)
+	if err != nil {
+		return unknown("the attempt may have begun: %v", err)
+	}
+	if answer != nil {
+		return *answer
+	}
+	return a.writeDown(ctx, in, a.send(ctx, in.Claim, deadline))
+}
+
+// withoutRow is an exchange that cannot tell the time: nothing was sent, and
+// the row is left to Conclude, which voids it.
+func (a *Activities) withoutRow(_ context.Context, in AttemptInput, err error) trade.Placing {
+	a.Log.Warn("exchange clock", "proposal", in.Claim.ProposalID, "error", err)
+	return unknown("the exchange's clock could not be read: %v", err)
+}
+
+// send looks first: what is there already is adopted, and where looking fails
+// nothing is sent.
+func (a *Activities) send(ctx context.Context, c trade.Claim, deadline time.Time) trade.Placing {
+	look := a.Exchange.Look(ctx, c.Plan.Market, c.ClientOrderID, c.ClaimedAt.Add(-lookBack))
+	switch {
+	case look.Sighting == trade.Found && len(look.Orders) == 1 && c.Plan.Matches(look.Orders[0]):
+		return trade.Placing{Reply: trade.Accepted, Message: "was there already", Order: &look.Orders[0]}
+	case look.Sighting == trade.Found:
+		return unknown("the exchange has %d orders under this ID, not as planned", len(look.Orders))
+	case look.Sighting != trade.NotThere:
+		return trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable), Message: "looking first: " + look.Detail}
+	}
+	return a.Exchange.Place(ctx, c.Plan, c.ClientOrderID, deadline)
+}
+
+// writeDown makes the answer a fact. An answer that is not written down is
+// unknown, whatever it was: looking will find it again.
+func (a *Activities) writeDown(ctx context.Context, in AttemptInput, placing trade.Placing) trade.Placing {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyPatience)
+	defer cancel()
+	if err := a.Attempts.RecordReply(ctx, in.Claim, in.Number, placing); err != nil {
+		a.Log.Warn("reply not written down", "proposal", in.Claim.ProposalID, "reply", placing.Reply, "error", err)
+		return unknown("the answer %q could not be written down: %v", placing.Reply, err)
+	}
+	return placing
+}
+
+func unknown(format string, args ...any) trade.Placing {
+	return trade.Placing{Reply: trade.Unknown, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,175 @@
+// Package proposals holds the activities of role proposals: short transactions
+// on the records, run as local activities. It decides nothing, and it cannot
+// reach an exchange.
+package proposals
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"interlock/internal/trade"
+)
+
+// Names under which the activities are registered. A local activity must be
+// called by name: a method value would carry the caller's nil receiver.
+const (
+	ReadState     = "ReadState"
+	Preflight     = "Preflight"
+	Conclude      = "Conclude"
+	RecordOrder   = "RecordOrder"
+	FailExecution = "FailExecution"
+	Expire        = "Expire"
+	Cancel        = "Cancel"
+	StoreOverride = "StoreOverride"
+	Resolve       = "Resolve"
+)
+
+// Records is where proposals, executions and attempts are kept.
+type Records interface {
+	ReadState(ctx context.Context, proposalID string) (trade.Life, error)
+	Preflight(ctx context.Context, req trade.Request) (trade.Decision, error)
+	Conclude(ctx context.Context, c trade.Claim, number int) (trade.Finding, error)
+	RecordOrder(ctx context.Context, c trade.Claim, o trade.Order) error
+	FailExecution(ctx context.Context, c trade.Claim, failure trade.Failure) error
+	Expire(ctx context.Context, proposalID string) (trade.Status, error)
+	Cancel(ctx context.Context, proposalID, actor, reason string) (trade.Status, error)
+	StoreOverride(ctx context.Context, o trade.Override, via string) (string, error)
+	Resolve(ctx context.Context, c trade.Claim, number int, o *trade.Order, exchangeNow time.Time, actor, reason string) (string, error)
+}
+
+// Counter counts what happened, for the metrics. A nil one counts nothing.
+type Counter interface {
+	Blocked(trade.Code)
+	Unresolved(proposalID string)
+}
+
+// Activities are the transactions of a proposal's life. Each converges when it
+// is run again.
+type Activities struct {
+	Records Records
+	Counter Counter
+}
+
+// ReadState reads what is stored of a proposal.
+func (a *Activities) ReadState(ctx context.Context, proposalID string) (trade.Life, error) {
+	life, err := a.Records.ReadState(ctx, proposalID)
+	return life, final(err)
+}
+
+// Preflight decides and claims. The same request gets the same decision.
+func (a *Activities) Preflight(ctx context.Context, req trade.Request) (trade.Decision, error) {
+	d, err := a.Records.Preflight(ctx, req)
+	if err == nil && a.Counter != nil {
+		for _, b := range d.Verdict.Blocks() {
+			a.Counter.Blocked(b.Code)
+		}
+	}
+	return d, final(err)
+}
+
+// AttemptInput names one attempt of a claim.
+type AttemptInput struct {
+	Claim  trade.Claim `json:"claim"`
+	Number int         `json:"number"`
+}
+
+// Conclude gives an attempt its verdict, if the looks so far allow one.
+func (a *Activities) Conclude(ctx context.Context, in AttemptInput) (trade.Finding, error) {
+	f, err := a.Records.Conclude(ctx, in.Claim, in.Number)
+	if err == nil && !f.Concluded && a.Counter != nil {
+		a.Counter.Unresolved(in.Claim.ProposalID)
+	}
+	return f, final(err)
+}
+
+// RecordInput is the end of an accepted order.
+type RecordInput struct {
+	Claim trade.Claim `json:"claim"`
+	Order trade.Order `json:"order"`
+}
+
+// RecordOrder writes fills, trade, execution, proposal and audit.
+func (a *Activities) RecordOrder(ctx context.Context, in RecordInput) error {
+	return final(a.Records.RecordOrder(ctx, in.Claim, in.Order))
+}
+
+// FailInput is the end of an execution that placed nothing.
+type FailInput struct {
+	Claim   trade.Claim   `json:"claim"`
+	Failure trade.Failure `json:"failure"`
+}
+
+// FailExecution ends an execution that placed nothing.
+func (a *Activities) FailExecution(ctx context.Context, in FailInput) error {
+	return final(a.Records.FailExecution(ctx, in.Claim, in.Failure))
+}
+
+// Expire closes a proposal whose time is over, and returns its status.
+func (a *Activities) Expire(ctx context.Context, proposalID string) (trade.Status, error) {
+	s, err := a.Records.Expire(ctx, proposalID)
+	return s, final(err)
+}
+
+// CancelInput is somebody's wish to give a proposal up.
+type CancelInput struct {
+	ProposalID string `json:"proposalId"`
+	Actor      string `json:"actor"`
+	Reason     string `json:"reason"`
+}
+
+// Cancel gives a proposal up, and returns its status.
+func (a *Activities) Cancel(ctx context.Context, in CancelInput) (trade.Status, error) {
+	s, err := a.Records.Cancel(ctx, in.ProposalID, in.Actor, in.Reason)
+	return s, final(err)
+}
+
+// OverrideInput is an override and the door it came through.
+type OverrideInput struct {
+	Override trade.Override `json:"override"`
+	Via      string         `json:"via"`
+}
+
+// StoreOverride keeps an override, or says why it is not usable.
+func (a *Activities) StoreOverride(ctx context.Context, in OverrideInput) (string, error) {
+	problem, err := a.Records.StoreOverride(ctx, in.Override, in.Via)
+	return problem, final(err)
+}
+
+// ResolveInput is a person's word on an unresolved order.
+type ResolveInput struct {
+	Claim       trade.Claim  `json:"claim"`
+	Number      int          `json:"number"`
+	Order       *trade.Order `json:"order,omitempty"` // nil: there is none
+	ExchangeNow time.Time    `json:"exchangeNow"`
+	Actor       string       `json:"actor"`
+	Reason      string       `json:"reason"`
+}
+
+// Resolve takes a person's word, or says what stands against it.
+func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (string, error) {
+	problem, err := a.Records.Resolve(ctx, in.Claim, in.Number, in.Order, in.ExchangeNow, in.Actor, in.Reason)
+	return problem, final(err)
+}
+
+// Types of the errors that asking again cannot cure.
+const (
+	NotFoundType = "NotFound"
+	BugType      = "Bug" // an invariant of the records said no
+)
+
+// final marks the answers of a healthy store, so that only a broken one is
+// asked again.
+func final(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, trade.ErrNotFound):
+		return temporal.NewNonRetryableApplicationError(err.Error(), NotFoundType, err)
+	case errors.Is(err, trade.ErrConflict), errors.Is(err, trade.ErrInvalid):
+		return temporal.NewNonRetryableApplicationError(err.Error(), BugType, err)
+	}
+	return err
+}
