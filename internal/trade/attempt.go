@@ -1,6 +1,9 @@
 package trade
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // AttemptFacts is everything that decides whether an attempt may begin, read
 // under the trading state's share lock and the execution's row lock.
@@ -35,7 +38,7 @@ func MayAttempt(f AttemptFacts) (Code, bool) {
 		return TradingHalted, false
 	}
 	switch {
-	case f.Price == nil, f.Now.Sub(f.Price.ObservedAt) > f.Plan.PriceMaxAge.Std():
+	case f.Price == nil, !f.Price.Price.IsPositive(), !fresh(f.Now, f.Price.ObservedAt, f.Plan.PriceMaxAge.Std()):
 		return PriceStale, false
 	case !f.Plan.WithinCollar(f.Price.Price):
 		return PriceOutsideCollar, false
@@ -53,37 +56,54 @@ type Doubt struct {
 // Judge concludes a doubt from the looks for its order, or says at which
 // instant of the exchange's clock the next look can help.
 //
-// One find settles it. Absence takes two looks at least L apart, both later
-// than deadline + L, when whatever was sent must have acted and be visible. A
-// refusal that a late duplicate could also have caused (216, 304) takes one
-// look past the deadline.
+// One find settles it, whatever other looks said. Absence takes two looks at
+// least L apart, both later than deadline + L, when whatever was sent must have
+// acted and be visible. A refusal that a late duplicate could also have caused
+// (216, 304) takes one look past the deadline. A doubt without a deadline is
+// never concluded by not finding anything.
 func Judge(d Doubt, looks []Look) (verdict Conclusion, nextLook time.Time) {
-	bound := d.Deadline.Add(d.ReadLag)
-	refusal := d.ReplyCode == CodeInsufficientBalance || d.ReplyCode == CodeOutsideWindow
+	if slices.ContainsFunc(looks, Look.shows) {
+		return ConcludedAccepted, time.Time{}
+	}
+	if d.Deadline.IsZero() {
+		return "", time.Time{}
+	}
+	if d.ReplyCode == CodeInsufficientBalance || d.ReplyCode == CodeOutsideWindow {
+		return d.judgeRefusal(looks)
+	}
+	return d.judgeAbsence(looks)
+}
+
+func (d Doubt) judgeRefusal(looks []Look) (Conclusion, time.Time) {
+	for _, look := range looks {
+		if look.Sighting == NotThere && look.ExchangeTime.After(d.Deadline) {
+			return ConcludedRefused, time.Time{}
+		}
+	}
+	return "", d.Deadline
+}
+
+func (d Doubt) judgeAbsence(looks []Look) (Conclusion, time.Time) {
+	lag := d.ReadLag
+	if lag <= 0 {
+		lag = DefaultReadLag
+	}
+	bound := d.Deadline.Add(lag)
 	var first time.Time
 	for _, look := range looks {
 		switch {
-		case look.Sighting == Found:
-			return ConcludedAccepted, time.Time{}
-		case look.Sighting != NotThere:
-			continue
-		case refusal && look.ExchangeTime.After(d.Deadline):
-			return ConcludedRefused, time.Time{}
-		case !look.ExchangeTime.After(bound):
+		case look.Sighting != NotThere, !look.ExchangeTime.After(bound):
 			continue
 		case first.IsZero():
 			first = look.ExchangeTime
-		case look.ExchangeTime.Sub(first).Abs() >= d.ReadLag:
+		case look.ExchangeTime.Sub(first).Abs() >= lag:
 			return ConcludedAbsent, time.Time{}
 		}
 	}
-	switch {
-	case refusal:
-		return "", d.Deadline
-	case first.IsZero():
+	if first.IsZero() {
 		return "", bound
 	}
-	return "", first.Add(d.ReadLag)
+	return "", first.Add(lag)
 }
 
 // Exchange error codes that are a refusal only after a look.

@@ -3,6 +3,7 @@ package trade
 import (
 	"fmt"
 	"regexp"
+	"unicode"
 
 	"github.com/shopspring/decimal"
 )
@@ -20,6 +21,13 @@ func ParseDecimal(field, text string) (decimal.Decimal, error) {
 	return decimal.NewFromString(text)
 }
 
+// plain reports whether d could have come through ParseDecimal. Decoded from
+// JSON it may be 1e1000000000, which costs gigabytes to compare or print.
+func plain(d decimal.Decimal) bool {
+	exp := int(d.Exponent())
+	return exp >= -18 && exp <= 18 && d.NumDigits()+exp <= 18
+}
+
 // ParsePositive reads a decimal number above zero. The error names the field,
 // the value and the fix.
 func ParsePositive(field, text string) (decimal.Decimal, error) {
@@ -33,13 +41,19 @@ func ParsePositive(field, text string) (decimal.Decimal, error) {
 	return d, nil
 }
 
-// clip keeps hostile input out of error lines and logs.
+// clip keeps hostile input from flooding or breaking error lines and logs.
 func clip(text string) string {
 	const most = 40
-	if len(text) <= most {
-		return text
+	runes := []rune(text[:min(len(text), 4*most)])
+	for i, r := range runes {
+		if !unicode.IsPrint(r) {
+			runes[i] = unicode.ReplacementChar
+		}
 	}
-	return text[:most] + "…"
+	if len(runes) <= most && len(text) <= 4*most {
+		return string(runes)
+	}
+	return string(runes[:min(len(runes), most)]) + "…"
 }
 
 func floorTo(d decimal.Decimal, decimals int32) decimal.Decimal {

@@ -1,8 +1,12 @@
 package trade
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 )
 
@@ -45,11 +49,11 @@ type Facts struct {
 	Clock            *ClockFact      // nil: never measured
 	Price            *PriceFact      // nil: none
 	Rules            *MarketRules    // nil: none
-	Trades           []PastTrade     // the user's, back to Policy.Lookback, open executions included
+	Trades           []PastTrade     // the user's, back to Policy.Lookback, and every open execution
 	Held             decimal.Decimal // base asset that our own trades left on the account
-	ExposureMarket   decimal.Decimal // quote asset, held and on order in this market
+	ExposureMarket   decimal.Decimal // quote asset without fees, held and on order in this market
 	ExposureAccount  decimal.Decimal // quote asset, over all markets of the account
-	Executions       []time.Time     // claims on the account, back to the throttle's window
+	Executions       []time.Time     // claims on the account, as far back as the throttle's window
 	ReconciledAt     *time.Time      // last comparison by this very database; nil: never
 	Overrides        []Override      // unused ones of this proposal
 }
@@ -60,7 +64,8 @@ type ClockFact struct {
 	MeasuredAt time.Time // database clock
 }
 
-// PriceFact is the last price seen.
+// PriceFact is the last price seen. It is never taken for fresher than the
+// moment before the exchange was asked.
 type PriceFact struct {
 	Price      decimal.Decimal
 	ObservedAt time.Time // database clock
@@ -76,17 +81,39 @@ type PastTrade struct {
 	Open    bool
 }
 
+// age is how long ago t traded: not at all while it is open, because it may
+// trade at any moment, and not at all when a clock ahead of ours saw it.
+func (t PastTrade) age(now time.Time) time.Duration {
+	if t.Open {
+		return 0
+	}
+	return max(now.Sub(t.At), 0)
+}
+
 // Problem says why o cannot be stored; empty when it can.
 func (o Override) Problem() string {
 	switch {
 	case !o.Cooldown && !o.AntiFlip:
 		return "an override must name cooldown or antiFlip"
-	case o.Actor == "":
+	case strings.TrimSpace(o.Actor) == "":
 		return "an override needs an actor"
-	case o.Reason == "":
+	case strings.TrimSpace(o.Reason) == "":
 		return "an override needs a reason"
 	case len(o.Actor) > 100 || len(o.Reason) > 500:
 		return "actor (100 bytes) or reason (500 bytes) is too long"
 	}
+	if err := errors.Join(checkText("actor", o.Actor, 100), checkText("reason", o.Reason, 500)); err != nil {
+		return err.Error()
+	}
 	return ""
+}
+
+// overrideSpace separates override IDs from every other use of UUIDv5.
+var overrideSpace = uuid.MustParse("0b7f6f57-7d3e-5a43-9a53-2f3a4f0f2b61")
+
+// DerivedID names an override that was given without an ID after its proposal
+// and content, so that the same override sent twice is one.
+func (o Override) DerivedID() string {
+	text := fmt.Sprintf("%q %t %t %q %q %s", o.ProposalID, o.Cooldown, o.AntiFlip, o.Actor, o.Reason, stamp(o.ExpiresAt))
+	return uuid.NewSHA1(overrideSpace, []byte(text)).String()
 }

@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/shopspring/decimal"
 )
 
 func allowlistFilled(c preflightCase) Check {
@@ -26,7 +24,7 @@ func marketAllowed(c preflightCase) Check {
 
 func largeEnough(c preflightCase) Check {
 	if c.plan == nil {
-		return block(OrderTooSmall, nil, "the size of the order cannot be computed without a price")
+		return block(OrderTooSmall, nil, "the size of the order cannot be computed: %s", c.noPlan)
 	}
 	rules, quote, base := c.facts.Rules, c.plan.leastQuote(), c.plan.leastBase()
 	ok := base.IsPositive() && quote.IsPositive() && quote.GreaterThanOrEqual(rules.MinQuote) && base.GreaterThanOrEqual(rules.MinBase)
@@ -37,7 +35,7 @@ func largeEnough(c preflightCase) Check {
 
 func smallEnough(c preflightCase) Check {
 	if c.plan == nil {
-		return block(OrderTooLarge, nil, "the size of the order cannot be computed without a price")
+		return block(OrderTooLarge, nil, "the size of the order cannot be computed: %s", c.noPlan)
 	}
 	quote, base := c.plan.mostQuote(), c.plan.mostBase()
 	maxBase, listed := c.policy.MaxBase(c.proposal.Market.Base())
@@ -56,6 +54,9 @@ func confident(c preflightCase) Check {
 		return block(ConfidenceTooLow, inputs, "the proposal states no confidence")
 	}
 	inputs["confidence"] = c.proposal.Confidence.String()
+	if err := c.proposal.checkConfidence(); err != nil {
+		return block(ConfidenceTooLow, inputs, "%s", err)
+	}
 	return verdictOn(c.proposal.Confidence.GreaterThanOrEqual(c.policy.MinConfidence.Decimal), ConfidenceTooLow, inputs,
 		"confidence %s is below %s", c.proposal.Confidence, c.policy.MinConfidence)
 }
@@ -71,12 +72,11 @@ func notFlipping(c preflightCase) Check {
 }
 
 // tradesWithin lists the trades in the proposal's asset less than window ago.
-// The window is half-open: a trade exactly window ago is outside. A trade from
-// the future, seen by a clock ahead of ours, is inside.
+// The window is half-open: a trade exactly window ago is outside.
 func (c preflightCase) tradesWithin(window time.Duration, which func(PastTrade) bool) []PastTrade {
 	var near []PastTrade
 	for _, t := range c.facts.Trades {
-		if t.Asset == c.proposal.Market.Base() && which(t) && c.facts.Now.Sub(t.At) < window {
+		if t.Asset == c.proposal.Market.Base() && which(t) && t.age(c.facts.Now) < window {
 			near = append(near, t)
 		}
 	}
@@ -105,7 +105,7 @@ func (c preflightCase) unlessOverridden(code Code, name string, window Duration,
 
 func (c preflightCase) overrideFor(t PastTrade, lifts func(Override) bool) (string, bool) {
 	for _, o := range c.overrides {
-		if lifts(o) && !t.KnownAt.After(o.StoredAt) {
+		if lifts(o) && !t.KnownAt.IsZero() && !t.KnownAt.After(o.StoredAt) {
 			return o.ID, true
 		}
 	}
@@ -114,23 +114,25 @@ func (c preflightCase) overrideFor(t PastTrade, lifts func(Override) bool) (stri
 
 func withinDay(c preflightCase) Check {
 	start := c.policy.TimeZone.DayStart(c.facts.Now)
-	count := c.countSince(func(at time.Time) bool { return !at.Before(start) })
+	count := c.count(func(t PastTrade) bool { return !t.At.Before(start) })
 	return verdictOn(c.policy.TradesPerDay.admitsOneMore(count), DailyLimitReached,
 		map[string]string{"trades": strconv.Itoa(count), "limit": c.policy.TradesPerDay.String(), "since": stamp(start)},
 		"%d trades since %s; the limit is %s a day", count, stamp(start), c.policy.TradesPerDay)
 }
 
 func withinHour(c preflightCase) Check {
-	count := c.countSince(func(at time.Time) bool { return c.facts.Now.Sub(at) < time.Hour })
+	count := c.count(func(t PastTrade) bool { return t.age(c.facts.Now) < time.Hour })
 	return verdictOn(c.policy.TradesPerHour.admitsOneMore(count), HourlyLimitReached,
 		map[string]string{"trades": strconv.Itoa(count), "limit": c.policy.TradesPerHour.String(), "window": "1h0m0s"},
 		"%d trades in the last 60 minutes; the limit is %s", count, c.policy.TradesPerHour)
 }
 
-func (c preflightCase) countSince(counts func(time.Time) bool) int {
+// count counts the user's trades of a period in every asset. What is open
+// counts in every period: it may still trade.
+func (c preflightCase) count(inPeriod func(PastTrade) bool) int {
 	n := 0
 	for _, t := range c.facts.Trades {
-		if t.Open || counts(t.At) {
+		if t.Open || inPeriod(t) {
 			n++
 		}
 	}
@@ -143,7 +145,7 @@ func exposureWithin(c preflightCase) Check {
 		return pass(ExposureLimitReached, map[string]string{"side": string(Sell)})
 	}
 	if c.plan == nil {
-		return block(ExposureLimitReached, nil, "the exposure cannot be computed without a price")
+		return block(ExposureLimitReached, nil, "the exposure cannot be computed: %s", c.noPlan)
 	}
 	market, account := c.facts.ExposureMarket.Add(c.plan.WorstQuote), c.facts.ExposureAccount.Add(c.plan.WorstQuote)
 	return verdictOn(c.policy.ExposureMarket.within(market) && c.policy.ExposureAccount.within(account), ExposureLimitReached,
@@ -167,6 +169,3 @@ func notRepeating(c preflightCase) Check {
 		map[string]string{"executions": strconv.Itoa(count), "limit": strconv.Itoa(throttle.Executions), "window": throttle.Window.String()},
 		"%d executions on the account in %s; the throttle is %d", count, throttle.Window, throttle.Executions)
 }
-
-// maxUnpriced stands for an amount that no cap can hold.
-var maxUnpriced = decimal.New(1, 15)

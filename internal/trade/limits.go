@@ -4,14 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
-	"time"
-	_ "time/tzdata" // a policy's day must not depend on the host's zone files
 
 	"github.com/shopspring/decimal"
 )
 
 const unlimited = "unlimited"
+
+var assetText = regexp.MustCompile(`^[A-Z0-9]{1,12}$`)
 
 // AmountLimit is a cap on an amount, or knowingly none. Its zero value allows
 // nothing.
@@ -104,20 +105,32 @@ func (l *AssetLimits) UnmarshalJSON(data []byte) error {
 		*l = AssetLimits{Unlimited: true}
 		return nil
 	}
-	var texts map[string]string
-	if err := json.Unmarshal(data, &texts); err != nil {
-		return errors.New(`must be an object of asset to decimal in quotes, like {"BTC":"0.01"}, or "unlimited"`)
+	given, repeated, err := objectFields(data)
+	if err != nil || len(repeated) > 0 {
+		return errors.New(`must be an object of asset to decimal in quotes, each asset once, like {"BTC":"0.01"}, or "unlimited"`)
 	}
-	amounts := make(map[string]decimal.Decimal, len(texts))
-	for _, asset := range sortedKeys(texts) {
-		value, err := amountText(texts[asset])
-		if err != nil {
-			return fmt.Errorf("%s: %w", clip(asset), err)
+	amounts := make(map[string]decimal.Decimal, len(given))
+	for _, name := range sortedKeys(given) {
+		asset := strings.ToUpper(name)
+		if _, twice := amounts[asset]; twice || !assetText.MatchString(asset) {
+			return fmt.Errorf("%q is not an asset, or is given twice; write each once in capitals, like \"BTC\"", clip(name))
 		}
-		amounts[strings.ToUpper(asset)] = value
+		value, err := amountValue(given[name])
+		if err != nil {
+			return fmt.Errorf("%s: %w", asset, err)
+		}
+		amounts[asset] = value
 	}
 	*l = AssetLimits{ByAsset: amounts}
 	return nil
+}
+
+func amountValue(data []byte) (decimal.Decimal, error) {
+	text, err := stringValue(data, `a decimal in quotes, like "0.01"`)
+	if err != nil {
+		return decimal.Decimal{}, err
+	}
+	return amountText(text)
 }
 
 // Fraction is a decimal from 0 to 1.
@@ -148,8 +161,8 @@ type Throttle struct {
 }
 
 type throttleJSON struct {
-	Executions *int      `json:"executions"`
-	Window     *Duration `json:"window"`
+	Executions int      `json:"executions"`
+	Window     Duration `json:"window"`
 }
 
 // MarshalJSON writes the form that UnmarshalJSON reads.
@@ -157,7 +170,7 @@ func (t Throttle) MarshalJSON() ([]byte, error) {
 	if t.Unlimited {
 		return json.Marshal(unlimited)
 	}
-	return json.Marshal(throttleJSON{&t.Executions, &t.Window})
+	return json.Marshal(throttleJSON{t.Executions, t.Window})
 }
 
 // UnmarshalJSON reads {"executions":20,"window":"1h"} or "unlimited".
@@ -166,16 +179,22 @@ func (t *Throttle) UnmarshalJSON(data []byte) error {
 		*t = Throttle{Unlimited: true}
 		return nil
 	}
+	wrong := errors.New(`must have executions and window, each once and nothing else, like {"executions":20,"window":"1h"}, or be "unlimited"`)
+	given, repeated, err := objectFields(data)
+	if err != nil || len(repeated) > 0 || len(given) != 2 || given["executions"] == nil || given["window"] == nil {
+		return wrong
+	}
 	var wire throttleJSON
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&wire); err != nil {
-		return fmt.Errorf(`must be {"executions":20,"window":"1h"} or "unlimited": %w`, err)
+	if wire.Executions, err = wholeNumber(given["executions"]); err != nil {
+		return fmt.Errorf("executions: %w", err)
 	}
-	if wire.Executions == nil || wire.Window == nil || *wire.Executions < 0 || *wire.Window <= 0 {
-		return errors.New(`needs executions (0 or more) and a window above 0s, like {"executions":20,"window":"1h"}, or "unlimited"`)
+	if err := decodeValue(given["window"], &wire.Window); err != nil {
+		return fmt.Errorf("window: %w", err)
 	}
-	*t = Throttle{Executions: *wire.Executions, Window: *wire.Window}
+	if wire.Window <= 0 {
+		return errors.New("window: must be above 0s")
+	}
+	*t = Throttle{Executions: wire.Executions, Window: wire.Window}
 	return nil
 }
 
@@ -221,42 +240,6 @@ func (s *Switch) UnmarshalJSON(data []byte) error {
 	return fmt.Errorf("%s is not true or false", clip(string(data)))
 }
 
-// TimeZone is an IANA zone whose midnight starts a trading day.
-type TimeZone struct{ *time.Location }
-
-// UnmarshalJSON reads "Europe/Amsterdam". The host's own zone is refused: a
-// day must mean the same on every machine.
-func (z *TimeZone) UnmarshalJSON(data []byte) error {
-	text, err := stringValue(data, `an IANA zone, like "Europe/Amsterdam" or "UTC"`)
-	if err != nil {
-		return err
-	}
-	loc, err := time.LoadLocation(text)
-	if err != nil || text == "" || text == "Local" {
-		return fmt.Errorf("%q is not a time zone; write an IANA name, like \"Europe/Amsterdam\" or \"UTC\"", clip(text))
-	}
-	z.Location = loc
-	return nil
-}
-
-// MarshalJSON writes the zone's name.
-func (z TimeZone) MarshalJSON() ([]byte, error) {
-	if z.Location == nil {
-		return json.Marshal("")
-	}
-	return json.Marshal(z.Location.String())
-}
-
-// DayStart is the latest midnight in the zone that is not after now.
-func (z TimeZone) DayStart(now time.Time) time.Time {
-	loc := z.Location
-	if loc == nil {
-		loc = time.UTC
-	}
-	y, m, d := now.In(loc).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, loc)
-}
-
 func stringValue(data []byte, want string) (string, error) {
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
@@ -278,9 +261,9 @@ func amountText(text string) (decimal.Decimal, error) {
 
 func wholeNumber(data []byte) (int, error) {
 	const most = 1_000_000
-	var n int
-	if err := json.Unmarshal(data, &n); err != nil || n < 0 || n > most {
+	var n *int
+	if err := json.Unmarshal(data, &n); err != nil || n == nil || *n < 0 || *n > most {
 		return 0, fmt.Errorf("%s must be a whole number from 0 to %d, or \"unlimited\"", clip(string(data)), most)
 	}
-	return n, nil
+	return *n, nil
 }

@@ -35,25 +35,27 @@ func (m Market) Quote() string {
 	return quote
 }
 
-// MarketRules are the exchange's own limits on the orders of a market.
+// MarketRules are the exchange's own limits on the orders of a market. Without
+// a tick size they are unknown, and no order can be computed.
 type MarketRules struct {
-	TickSize         decimal.Decimal `json:"tickSize"`
-	QuantityDecimals int32           `json:"quantityDecimals"`
-	NotionalDecimals int32           `json:"notionalDecimals"`
+	TickSize         decimal.Decimal `json:"tickSize"`         // a price is a multiple of it
+	QuantityDecimals int32           `json:"quantityDecimals"` // of an amount in base
+	NotionalDecimals int32           `json:"notionalDecimals"` // of an amount in quote
 	MinBase          decimal.Decimal `json:"minBase"`
 	MinQuote         decimal.Decimal `json:"minQuote"`
-	Status           string          `json:"status"`
+	Status           string          `json:"status"` // for people; the exchange itself refuses what it forbids
 }
 
-// RoundPrice brings price onto the tick grid in the direction that is never
-// worse for the account: down for a buy, up for a sell.
+// RoundPrice brings a positive price onto the tick grid in the direction that
+// is never worse for the account: down for a buy, up for a sell.
 func (r MarketRules) RoundPrice(side Side, price decimal.Decimal) decimal.Decimal {
 	if !r.TickSize.IsPositive() {
 		return price
 	}
-	ticks := price.Div(r.TickSize)
-	if side == Buy {
-		return ticks.Floor().Mul(r.TickSize)
+	// Not Div: it rounds, and a price just under a tick would become the tick.
+	ticks, rest := price.QuoRem(r.TickSize, 0)
+	if side != Buy && rest.IsPositive() {
+		ticks = ticks.Add(one)
 	}
-	return ticks.Ceil().Mul(r.TickSize)
+	return ticks.Mul(r.TickSize)
 }

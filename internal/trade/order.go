@@ -10,8 +10,9 @@ import (
 // OrderStatus is the exchange's word for where an order is.
 type OrderStatus string
 
-// orderFinal says of every status the exchange documents whether it is final.
-// A status that is not listed is ambiguous: never final, never an error.
+// orderFinal says of every status known of the exchange whether it is final;
+// the last two come from other clients' lists, not from its documentation. A
+// status that is not listed is ambiguous: never final, never an error.
 var orderFinal = map[OrderStatus]bool{
 	"new":                         false,
 	"awaitingTrigger":             false,
@@ -32,7 +33,7 @@ var orderFinal = map[OrderStatus]bool{
 // settle late.
 func (s OrderStatus) Final() bool { return orderFinal[s] }
 
-// Known reports whether the exchange documents s.
+// Known reports whether s is a status we know the meaning of.
 func (s OrderStatus) Known() bool { _, known := orderFinal[s]; return known }
 
 // Order is what the exchange says of an order.
@@ -121,28 +122,37 @@ type Plan struct {
 	ReferencePrice decimal.Decimal  `json:"referencePrice"` // market price at the claim
 	LowestPrice    decimal.Decimal  `json:"lowestPrice"`    // collar, lower bound
 	HighestPrice   decimal.Decimal  `json:"highestPrice"`   // collar, upper bound
-	WorstQuote     decimal.Decimal  `json:"worstQuote"`     // most quote asset it can move
+	WorstQuote     decimal.Decimal  `json:"worstQuote"`     // most quote asset it can move, before the exchange's fee
 	TimeToLive     Duration         `json:"timeToLive"`     // of a limit order
 	PriceMaxAge    Duration         `json:"priceMaxAge"`    // of the price an attempt is judged by
 	Reduces        bool             `json:"reduces"`        // it can only shrink what is held
 }
 
 // WithinCollar reports whether the market may be traded at price: a buy never
-// above the collar, a sell never below it.
+// above the collar, a sell never below it. Zero is no price.
 func (p Plan) WithinCollar(price decimal.Decimal) bool {
-	if p.Side == Buy {
+	switch {
+	case !price.IsPositive():
+		return false
+	case p.Side == Buy:
 		return price.LessThanOrEqual(p.HighestPrice)
+	case p.Side == Sell:
+		return price.GreaterThanOrEqual(p.LowestPrice)
 	}
-	return price.GreaterThanOrEqual(p.LowestPrice)
+	return false
 }
 
-// Matches reports whether o could be the order that p describes.
+// Matches reports whether o could be the order that p describes: the same
+// market, side and amount. What o filled does not matter.
 func (p Plan) Matches(o Order) bool {
 	if o.Market != p.Market || o.Side != p.Side {
 		return false
 	}
-	if p.AmountQuote != nil {
+	switch {
+	case p.AmountQuote != nil:
 		return o.AmountQuote.Equal(*p.AmountQuote)
+	case p.Amount != nil:
+		return o.Amount.Equal(*p.Amount)
 	}
-	return o.Amount.Equal(*p.Amount)
+	return false
 }

@@ -36,14 +36,15 @@ const (
 	ConcludedVoid     Conclusion = "void"
 )
 
-// Conclusive turns a sure reply into its conclusion; Unknown has none.
+// Conclusive turns a sure reply into its conclusion. Unknown has none, nor has
+// an acceptance that does not say which order it accepted.
 func (p Placing) Conclusive() Conclusion {
-	switch p.Reply {
-	case Accepted:
+	switch {
+	case p.Reply == Accepted && p.Order != nil && p.Order.OrderID != "":
 		return ConcludedAccepted
-	case Refused:
+	case p.Reply == Refused:
 		return ConcludedRefused
-	case NotSent:
+	case p.Reply == NotSent:
 		return ConcludedNotSent
 	}
 	return ""
@@ -69,9 +70,34 @@ type Look struct {
 	Detail       string    `json:"detail,omitempty"` // for people: what was asked, why it is inconclusive
 }
 
+// shows reports whether the look saw an order. A find without one shows
+// nothing.
+func (l Look) shows() bool { return l.Sighting == Found && len(l.Orders) > 0 }
+
 // Failure is why an execution ended without an order.
 type Failure struct {
 	Code         Code   `json:"code"`
 	ExchangeCode string `json:"exchangeCode,omitempty"` // the exchange's errorCode, when it refused
 	Message      string `json:"message,omitempty"`
+}
+
+// rateLimited are the exchange's codes for "too often": nothing was placed,
+// and later it may be.
+var rateLimited = map[string]bool{"103": true, "104": true, "105": true, "110": true, "112": true}
+
+// RateLimited reports whether the exchange refused for its rate limit alone.
+func (p Placing) RateLimited() bool { return p.Reply == NotSent && rateLimited[p.Code] }
+
+// Failure says what an attempt that placed nothing means for its execution.
+func (p Placing) Failure() Failure {
+	f := Failure{Code: Code(p.Code), Message: p.Message}
+	switch {
+	case p.Reply == Refused:
+		f.Code, f.ExchangeCode = ExchangeRefused, p.Code
+	case p.RateLimited():
+		f.Code, f.ExchangeCode = ExchangeUnavailable, p.Code
+	case p.Code == "" || p.Code[0] >= '0' && p.Code[0] <= '9':
+		f.Code, f.ExchangeCode = OrderAbsent, p.Code
+	}
+	return f
 }

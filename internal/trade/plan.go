@@ -12,6 +12,7 @@ var one = decimal.NewFromInt(1)
 //
 // A market order in base goes out as limit IOC at the collar's bound, so that
 // the exchange itself keeps the collar. One in quote cannot: it has no price.
+// p must have passed Check.
 func PlanOrder(p Proposal, policy Policy, reference decimal.Decimal, rules MarketRules) Plan {
 	plan := Plan{
 		Market: p.Market, Side: p.Side, OrderType: LimitOrder, TimeInForce: "IOC",
@@ -53,7 +54,7 @@ func (p Plan) bound() decimal.Decimal {
 func (p Plan) resting() bool { return p.TimeInForce == "GTC" }
 
 // mostQuote and leastQuote are the order's value at the worst price for a cap
-// and for a minimum.
+// and for a minimum. The exchange's fee is not in it.
 func (p Plan) mostQuote() decimal.Decimal {
 	if p.AmountQuote != nil {
 		return *p.AmountQuote
@@ -74,8 +75,15 @@ func (p Plan) leastQuote() decimal.Decimal {
 	return p.Amount.Mul(p.LowestPrice)
 }
 
-// mostBase and leastBase are the order's amount at the same worst prices.
-func (p Plan) mostBase() decimal.Decimal { return p.baseAt(p.LowestPrice) }
+// mostBase and leastBase are the order's amount at the same worst prices: never
+// less than could trade, and never more.
+func (p Plan) mostBase() decimal.Decimal {
+	base := p.baseAt(p.LowestPrice)
+	if p.Amount == nil && base.Mul(p.LowestPrice).LessThan(*p.AmountQuote) {
+		return base.Add(baseStep)
+	}
+	return base
+}
 
 func (p Plan) leastBase() decimal.Decimal { return p.baseAt(p.HighestPrice) }
 
@@ -86,5 +94,15 @@ func (p Plan) baseAt(price decimal.Decimal) decimal.Decimal {
 	case !price.IsPositive():
 		return maxUnpriced
 	}
-	return p.AmountQuote.Div(price)
+	base, _ := p.AmountQuote.QuoRem(price, baseDigits)
+	return base
 }
+
+// baseDigits is how exactly an amount in quote is turned into base, and one
+// step of it is what cutting there can hide.
+const baseDigits = 18
+
+var baseStep = decimal.New(1, -baseDigits)
+
+// maxUnpriced stands for an amount that no cap can hold.
+var maxUnpriced = decimal.New(1, 18)

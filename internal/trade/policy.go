@@ -1,11 +1,8 @@
 package trade
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -23,10 +20,10 @@ type Policy struct {
 	AntiFlip        Duration    `json:"antiFlip"`        // since an opposite trade in the asset
 	TradesPerDay    CountLimit  `json:"tradesPerDay"`    // per calendar day in TimeZone
 	TradesPerHour   CountLimit  `json:"tradesPerHour"`   // in the last 60 minutes
-	MaxOrderQuote   AmountLimit `json:"maxOrderQuote"`   // quote asset
+	MaxOrderQuote   AmountLimit `json:"maxOrderQuote"`   // quote asset, before the exchange's fee
 	MaxOrderBase    AssetLimits `json:"maxOrderBase"`    // by base asset; one that is not listed may not trade
-	ExposureMarket  AmountLimit `json:"exposureMarket"`  // quote asset, held and on order, per market
-	ExposureAccount AmountLimit `json:"exposureAccount"` // quote asset, over all markets of the account
+	ExposureMarket  AmountLimit `json:"exposureMarket"`  // quote asset without fees, held and on order, per market
+	ExposureAccount AmountLimit `json:"exposureAccount"` // the same over all markets of the account
 	PriceCollar     Fraction    `json:"priceCollar"`     // part of the reference price, either way
 	PriceMaxAge     Duration    `json:"priceMaxAge"`     // of the reference price
 	ReconcileMaxAge Duration    `json:"reconcileMaxAge"` // of the last comparison with the exchange
@@ -56,9 +53,17 @@ func (p *Policy) fields() []policyField {
 }
 
 // ParsePolicy decodes a policy strictly: unknown, repeated and missing fields
-// are errors, and all problems are reported at once.
+// are errors, and all problems are reported at once. With an error it returns
+// the zero policy, which allows nothing.
 func ParsePolicy(data []byte) (Policy, error) {
-	given, problems := policyObject(data)
+	given, repeated, err := objectFields(data)
+	if err != nil {
+		return Policy{}, fmt.Errorf("policy: %w", err)
+	}
+	var problems []error
+	for _, name := range repeated {
+		problems = append(problems, fmt.Errorf("%s: given twice; keep one", clip(name)))
+	}
 	var p Policy
 	for _, f := range p.fields() {
 		raw, present := given[f.name]
@@ -74,7 +79,10 @@ func ParsePolicy(data []byte) (Policy, error) {
 	for _, name := range sortedKeys(given) {
 		problems = append(problems, fmt.Errorf("%s: unknown field; remove it", clip(name)))
 	}
-	return p, errors.Join(problems...)
+	if len(problems) > 0 {
+		return Policy{}, errors.Join(problems...)
+	}
+	return p, nil
 }
 
 // UnmarshalJSON is ParsePolicy, so that no path decodes a policy leniently.
@@ -84,46 +92,6 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 		*p = parsed
 	}
 	return err
-}
-
-// policyObject splits one JSON object into its fields, finding the repeated
-// ones that encoding/json would silently let win.
-func policyObject(data []byte) (map[string]json.RawMessage, []error) {
-	fields := map[string]json.RawMessage{}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
-		return fields, []error{errors.New("policy: must be a JSON object")}
-	}
-	var problems []error
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return fields, append(problems, fmt.Errorf("policy: is not valid JSON: %w", err))
-		}
-		name, _ := key.(string)
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			return fields, append(problems, fmt.Errorf("policy: is not valid JSON: %w", err))
-		}
-		if _, twice := fields[name]; twice {
-			problems = append(problems, fmt.Errorf("%s: given twice; keep one", clip(name)))
-		}
-		fields[name] = raw
-	}
-	if _, err := dec.Token(); err != nil {
-		return fields, append(problems, fmt.Errorf("policy: is not valid JSON: %w", err))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		problems = append(problems, errors.New("policy: something follows the JSON object; remove it"))
-	}
-	return fields, problems
-}
-
-func decodeValue(raw json.RawMessage, into any) error {
-	if string(raw) == "null" {
-		return errors.New("is null; give a value")
-	}
-	return json.Unmarshal(raw, into)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -64,7 +64,7 @@ func clocksAgree(c preflightCase) Check {
 		return block(ClockSkew, nil, "the exchange's clock was never compared with the database's")
 	}
 	inputs := map[string]string{"ahead": clock.Ahead.String(), "measuredAt": stamp(clock.MeasuredAt)}
-	if c.facts.Now.Sub(clock.MeasuredAt) > clockFactLife {
+	if !fresh(c.facts.Now, clock.MeasuredAt, clockFactLife) {
 		return block(ClockSkew, inputs, "the clocks were last compared at %s", stamp(clock.MeasuredAt))
 	}
 	return verdictOn(clock.Ahead.Abs() <= MaxClockSkew, ClockSkew, inputs,
@@ -74,10 +74,10 @@ func clocksAgree(c preflightCase) Check {
 func priceFresh(c preflightCase) Check {
 	price := c.facts.Price
 	if price == nil || c.facts.Rules == nil || !price.Price.IsPositive() {
-		return block(PriceStale, nil, "there is no price for %s", c.proposal.Market)
+		return block(PriceStale, nil, "there is no price, or no rule of the exchange, for %s", c.proposal.Market)
 	}
 	age := c.facts.Now.Sub(price.ObservedAt)
-	return verdictOn(age <= c.policy.PriceMaxAge.Std(), PriceStale,
+	return verdictOn(fresh(c.facts.Now, price.ObservedAt, c.policy.PriceMaxAge.Std()), PriceStale,
 		map[string]string{"price": price.Price.String(), "age": age.String(), "maxAge": c.policy.PriceMaxAge.String()},
 		"the price of %s is %s old; at most %s is allowed", c.proposal.Market, age, c.policy.PriceMaxAge)
 }
@@ -86,7 +86,7 @@ func priceFresh(c preflightCase) Check {
 // one is bound by the collar only when it is sent.
 func priceInCollar(c preflightCase) Check {
 	if c.plan == nil {
-		return block(PriceOutsideCollar, nil, "there is no price to compare with")
+		return block(PriceOutsideCollar, nil, "the collar cannot be computed: %s", c.noPlan)
 	}
 	inputs := map[string]string{"lowest": c.plan.LowestPrice.String(), "highest": c.plan.HighestPrice.String()}
 	for _, price := range []struct {
@@ -110,7 +110,7 @@ func reconciled(c preflightCase) Check {
 		return block(ReconcileStale, nil, "this database was not yet compared with the exchange account")
 	}
 	age := c.facts.Now.Sub(*at)
-	return verdictOn(age <= c.policy.ReconcileMaxAge.Std(), ReconcileStale,
+	return verdictOn(fresh(c.facts.Now, *at, c.policy.ReconcileMaxAge.Std()), ReconcileStale,
 		map[string]string{"age": age.String(), "maxAge": c.policy.ReconcileMaxAge.String()},
 		"our records were compared with the exchange %s ago; at most %s is allowed", age, c.policy.ReconcileMaxAge)
 }

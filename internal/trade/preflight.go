@@ -1,6 +1,9 @@
 package trade
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,28 +25,44 @@ func Preflight(p Proposal, req Request, f Facts) Verdict {
 // checks is every rule, in the order in which blocks are reported.
 var checks = []func(preflightCase) Check{
 	policyExists, proposalOpen, proposalAlive, requestInTime, tradingAllowed, nothingUnresolved, clocksAgree,
-	allowlistFilled, marketAllowed, largeEnough, smallEnough, confident,
-	cooledDown, notFlipping, withinDay, withinHour,
-	priceFresh, priceInCollar, exposureWithin, notRepeating, reconciled,
+	underPolicy(AllowlistEmpty, allowlistFilled), underPolicy(MarketNotAllowed, marketAllowed),
+	underPolicy(OrderTooSmall, largeEnough), underPolicy(OrderTooLarge, smallEnough),
+	underPolicy(ConfidenceTooLow, confident),
+	underPolicy(CooldownBlocked, cooledDown), underPolicy(AntiFlipBlocked, notFlipping),
+	underPolicy(DailyLimitReached, withinDay), underPolicy(HourlyLimitReached, withinHour),
+	underPolicy(PriceStale, priceFresh), underPolicy(PriceOutsideCollar, priceInCollar),
+	underPolicy(ExposureLimitReached, exposureWithin), underPolicy(RepeatThrottle, notRepeating),
+	underPolicy(ReconcileStale, reconciled),
 }
 
-// preflightCase is one proposal before its checks. Without a policy every
-// check that needs one sees the zero policy, which allows nothing.
+// underPolicy blocks where there is no policy to judge by: the zero policy
+// would read as "no cooldown" and "any confidence".
+func underPolicy(code Code, check func(preflightCase) Check) func(preflightCase) Check {
+	return func(c preflightCase) Check {
+		if c.facts.Policy == nil {
+			return block(code, nil, "there is no policy to judge by")
+		}
+		return check(c)
+	}
+}
+
+// preflightCase is one proposal before its checks.
 type preflightCase struct {
 	proposal  Proposal
 	request   Request
 	facts     Facts
-	policy    Policy
-	plan      *Plan
-	overrides []Override
+	policy    Policy     // zero without one; underPolicy keeps checks from judging by it
+	plan      *Plan      // nil when no order can be computed
+	noPlan    error      // why not
+	overrides []Override // usable for this proposal, now
 }
 
 func newCase(p Proposal, req Request, f Facts) preflightCase {
-	c := preflightCase{proposal: p, request: req, facts: f, overrides: usableOverrides(req, f)}
+	c := preflightCase{proposal: p, request: req, facts: f, overrides: usableOverrides(p, req, f)}
 	if f.Policy != nil {
 		c.policy = *f.Policy
 	}
-	if f.Policy != nil && f.Price != nil && f.Rules != nil && f.Price.Price.IsPositive() {
+	if c.noPlan = planProblem(p, f); c.noPlan == nil {
 		plan := PlanOrder(p, c.policy, f.Price.Price, *f.Rules)
 		plan.Reduces = plan.Side == Sell && plan.mostBase().LessThanOrEqual(f.Held)
 		c.plan = &plan
@@ -51,22 +70,36 @@ func newCase(p Proposal, req Request, f Facts) preflightCase {
 	return c
 }
 
-// usableOverrides are the stored ones that are alive, and the one that the
-// request itself brings.
-func usableOverrides(req Request, f Facts) []Override {
-	var usable []Override
-	for _, o := range f.Overrides {
-		if o.ProposalID == req.ProposalID && o.Actor != "" && o.Reason != "" && f.Now.Before(o.ExpiresAt) {
-			usable = append(usable, o)
-		}
+// planProblem says why no order can be computed for p.
+func planProblem(p Proposal, f Facts) error {
+	switch {
+	case f.Policy == nil:
+		return errors.New("there is no policy")
+	case f.Price == nil || !f.Price.Price.IsPositive():
+		return fmt.Errorf("there is no price for %s", p.Market)
+	case f.Rules == nil || !f.Rules.TickSize.IsPositive():
+		return fmt.Errorf("the exchange's rules for %s are unknown", p.Market)
 	}
-	if (req.OverrideCooldown || req.OverrideAntiFlip) && req.Reason != "" && req.Actor != "" {
-		usable = append(usable, Override{
-			ID: req.ID, ProposalID: req.ProposalID, Cooldown: req.OverrideCooldown, AntiFlip: req.OverrideAntiFlip,
-			Actor: req.Actor, Reason: req.Reason, StoredAt: f.Now, ExpiresAt: f.Now.Add(OverrideLife),
-		})
-	}
-	return usable
+	return p.checkOrder()
+}
+
+// usableOverrides are the stored ones and the one that the request itself
+// brings, as far as they are for p, complete and not expired.
+func usableOverrides(p Proposal, req Request, f Facts) []Override {
+	given := append(slices.Clone(f.Overrides), Override{
+		ID: req.ID, ProposalID: req.ProposalID, Cooldown: req.OverrideCooldown, AntiFlip: req.OverrideAntiFlip,
+		Actor: req.Actor, Reason: req.Reason, StoredAt: f.Now, ExpiresAt: f.Now.Add(OverrideLife),
+	})
+	return slices.DeleteFunc(given, func(o Override) bool {
+		return o.ProposalID != p.ID || o.Problem() != "" || !f.Now.Before(o.ExpiresAt)
+	})
+}
+
+// fresh reports whether at is no older than most. A time further ahead than
+// clocks may differ is as doubtful as an old one: it would stay fresh too long.
+func fresh(now, at time.Time, most time.Duration) bool {
+	age := now.Sub(at)
+	return age <= most && age >= -MaxClockSkew
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

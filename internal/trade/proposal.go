@@ -85,22 +85,56 @@ func CheckID(field, id string) error {
 	return nil
 }
 
-// Check lists everything that makes p unusable as a proposal, all at once.
-// It says nothing about whether p may trade: that is Preflight.
+// Normal returns p with market, side and order type in the one form that rules
+// compare: "BTC/EUR" becomes "BTC-EUR", "BUY" becomes "buy". What cannot be
+// read stays, for Check to refuse.
+func (p Proposal) Normal() Proposal {
+	if market, err := ParseMarket("market", string(p.Market)); err == nil {
+		p.Market = market
+	}
+	if side, err := ParseSide("side", string(p.Side)); err == nil {
+		p.Side = side
+	}
+	if orderType, err := ParseOrderType("orderType", string(p.OrderType)); err == nil {
+		p.OrderType = orderType
+	}
+	return p
+}
+
+// Check lists everything that makes p unusable as a proposal, all at once; it
+// wants the form that Normal gives. It says nothing about whether p may trade:
+// that is Preflight.
 func (p Proposal) Check() error {
 	problems := []error{
 		CheckID("id", p.ID), CheckID("userId", p.UserID), CheckID("accountId", p.AccountID),
-		p.checkNames(), p.checkAmounts(), p.checkPrices(), p.checkConfidence(), p.checkTimes(),
+		p.checkOrder(), p.checkConfidence(), p.checkTimes(),
 		checkText("rationale", p.Rationale, 4000), checkText("source", p.Source, 200),
 	}
 	return errors.Join(problems...)
+}
+
+// checkOrder lists what keeps an order from being computed at all.
+func (p Proposal) checkOrder() error {
+	return errors.Join(p.checkNames(), p.checkAmounts(), p.checkPrices())
 }
 
 func (p Proposal) checkNames() error {
 	_, market := ParseMarket("market", string(p.Market))
 	_, side := ParseSide("side", string(p.Side))
 	_, orderType := ParseOrderType("orderType", string(p.OrderType))
-	return errors.Join(market, side, orderType)
+	normal := p.Normal()
+	return errors.Join(market, side, orderType,
+		sameForm("market", string(p.Market), string(normal.Market)),
+		sameForm("side", string(p.Side), string(normal.Side)),
+		sameForm("orderType", string(p.OrderType), string(normal.OrderType)))
+}
+
+// sameForm refuses a second spelling: rules compare these names as they are.
+func sameForm(field, given, normal string) error {
+	if given != normal {
+		return fmt.Errorf("%s: %q must be written %q", field, clip(given), normal)
+	}
+	return nil
 }
 
 func (p Proposal) checkAmounts() error {
@@ -124,8 +158,12 @@ func (p Proposal) checkPrices() error {
 }
 
 func (p Proposal) checkConfidence() error {
-	c := p.Confidence
-	if c != nil && (c.IsNegative() || c.GreaterThan(decimal.NewFromInt(1))) {
+	switch c := p.Confidence; {
+	case c == nil:
+		return nil
+	case !plain(*c):
+		return errNotPlain("confidence")
+	case c.IsNegative() || c.GreaterThan(one):
 		return fmt.Errorf("confidence: %s must be between 0 and 1", c)
 	}
 	return nil
@@ -139,10 +177,19 @@ func (p Proposal) checkTimes() error {
 }
 
 func checkPositive(field string, d *decimal.Decimal) error {
-	if d != nil && !d.IsPositive() {
+	switch {
+	case d == nil:
+		return nil
+	case !plain(*d):
+		return errNotPlain(field)
+	case !d.IsPositive():
 		return fmt.Errorf("%s: %s must be above zero", field, d)
 	}
 	return nil
+}
+
+func errNotPlain(field string) error {
+	return fmt.Errorf("%s: has too many digits; at most 18 on each side of the point", field)
 }
 
 func checkText(field, text string, most int) error {

@@ -14,13 +14,13 @@ const (
 	Cancelled  Status = "CANCELLED"
 )
 
-// transitions is a proposal's life. PENDING to PENDING is a blocked preflight.
+// transitions is a proposal's life. A blocked preflight changes nothing, so it
+// is no transition.
 //
-//	PENDING ─┬─> EXECUTING ─┬─> EXECUTED
-//	         │       ^ ^    ├─> FAILED ──> EXECUTING | EXPIRED | CANCELLED
-//	         │       │ └────┴─> UNRESOLVED ──> EXECUTED | FAILED
-//	         ├─> EXPIRED
-//	         └─> CANCELLED
+//	PENDING ────> EXECUTING | EXPIRED | CANCELLED
+//	EXECUTING ──> EXECUTED | FAILED | UNRESOLVED
+//	UNRESOLVED ─> EXECUTING (its order was found, and is followed) | EXECUTED | FAILED
+//	FAILED ─────> EXECUTING (another try) | EXPIRED | CANCELLED
 var transitions = map[Status][]Status{
 	Pending:    {Executing, Expired, Cancelled},
 	Executing:  {Executed, Failed, Unresolved},
@@ -47,6 +47,7 @@ func (s Status) May(next Status) bool {
 }
 
 // Executable reports whether a proposal in state s may still be claimed.
+// An unresolved one may not: its order may exist.
 func (s Status) Executable() bool { return s.May(Executing) && s != Unresolved }
 
 // Claimed reports whether an execution of it is under way.

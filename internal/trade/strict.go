@@ -1,0 +1,53 @@
+package trade
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// objectFields splits one JSON object into its fields by their exact names.
+// encoding/json would let the last of several win, and take "COOLDOWN" for
+// "cooldown". The error says why data is no JSON object, or that more follows.
+func objectFields(data []byte) (fields map[string]json.RawMessage, repeated []string, err error) {
+	fields = map[string]json.RawMessage{}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, nil, errors.New("must be a JSON object")
+	}
+	for dec.More() {
+		name, raw, err := nextField(dec)
+		if err != nil {
+			return nil, nil, fmt.Errorf("is not valid JSON: %w", err)
+		}
+		if _, twice := fields[name]; twice {
+			repeated = append(repeated, name)
+		}
+		fields[name] = raw
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, nil, fmt.Errorf("is not valid JSON: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("something follows the JSON object; remove it")
+	}
+	return fields, repeated, nil
+}
+
+func nextField(dec *json.Decoder) (name string, raw json.RawMessage, err error) {
+	key, err := dec.Token()
+	if err != nil {
+		return "", nil, err
+	}
+	name, _ = key.(string)
+	return name, raw, dec.Decode(&raw)
+}
+
+func decodeValue(raw json.RawMessage, into any) error {
+	if string(raw) == "null" {
+		return errors.New("is null; give a value")
+	}
+	return json.Unmarshal(raw, into)
+}
