@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"interlock/internal/trade"
 )
 
 const dueSQL = `
@@ -26,14 +28,22 @@ func (s *Store) OpenExecutions(ctx context.Context, age time.Duration, most int)
 	return s.ids(ctx, unfollowedSQL, pgx.StrictNamedArgs{"age": age, "most": most})
 }
 
+// silentSQL also finds a claim that was never attempted although it may no
+// longer be: its run has lost the answer of its preflight.
 const silentSQL = `
-	SELECT count(*) > 0 FROM interlock.trade_executions
-	WHERE proposal_id = @id AND ended_at IS NULL AND followed_at < clock_timestamp() - @age::interval`
+	SELECT count(*) > 0 FROM interlock.trade_executions e
+	WHERE proposal_id = @id AND ended_at IS NULL AND (
+		followed_at < clock_timestamp() - @age::interval
+		OR claimed_at < clock_timestamp() - 2 * @sendWithin::interval
+			AND NOT EXISTS (SELECT FROM interlock.order_attempts a WHERE a.execution_id = e.id AND a.request_id = e.request_id)
+	)`
 
-// Silent reports whether nobody has followed an open execution for age.
+// Silent reports whether nobody has followed an open execution for age, or
+// nobody ever began to carry it out.
 func (s *Store) Silent(ctx context.Context, proposalID string, age time.Duration) (bool, error) {
 	var silent bool
-	err := s.pool.QueryRow(ctx, silentSQL, pgx.StrictNamedArgs{"id": proposalID, "age": age}).Scan(&silent)
+	args := pgx.StrictNamedArgs{"id": proposalID, "age": age, "sendWithin": trade.SendWithin}
+	err := s.pool.QueryRow(ctx, silentSQL, args).Scan(&silent)
 	return silent, classify(err)
 }
 

@@ -1,0 +1,111 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"interlock/activities/orders"
+	"interlock/activities/proposals"
+	"interlock/internal/trade"
+)
+
+// answered suits a transaction that a waiting person's answer depends on: it
+// is tried again over a cut connection, and given up when the request would be
+// too late anyway.
+func answered(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: 30 * time.Second,
+		RetryPolicy:            recordsRetry(),
+		Summary:                summary,
+	})
+}
+
+// must suits a transaction that has to happen before anything else may: it is
+// tried until the database is back.
+func must(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy:         recordsRetry(),
+		Summary:             summary,
+	})
+}
+
+func recordsRetry() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 15 * time.Second,
+		NonRetryableErrorTypes: []string{proposals.NotFoundType, proposals.BugType},
+	}
+}
+
+// once suits the one call that spends money: it may wait for a worker as long
+// as the claim may be sent, and is never repeated.
+func once(ctx workflow.Context, account string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              OrdersQueue(account),
+		ScheduleToStartTimeout: trade.SendWithin,
+		StartToCloseTimeout:    30 * time.Second,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+		Summary:                "one attempt, never repeated",
+	})
+}
+
+// look suits one search at the exchange. The workflow itself decides when to
+// look again, so a failed one is not repeated here.
+func look(ctx workflow.Context, account string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              FollowQueue(account),
+		ScheduleToStartTimeout: time.Minute,
+		StartToCloseTimeout:    time.Minute,
+		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+}
+
+// follow suits waiting for an order's end: the activity fails until the order
+// is final, and the retry policy is the poll interval.
+func follow(ctx workflow.Context, account string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           FollowQueue(account),
+		StartToCloseTimeout: 30 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 250 * time.Millisecond, BackoffCoefficient: 1.5, MaximumInterval: 5 * time.Second,
+		},
+	})
+}
+
+// reading suits one comparison of a whole account: the next scheduled one is
+// soon, so it is repeated only a little.
+func reading(ctx workflow.Context, account string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              FollowQueue(account),
+		ScheduleToCloseTimeout: 2 * time.Minute,
+		StartToCloseTimeout:    time.Minute,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumAttempts: 5},
+	})
+}
+
+// lookPause is how long to wait before the next look: soon at first, because
+// most doubts are a lost reply, and never less often than every five minutes.
+// wait is when absence could be concluded; there is a look then in any case.
+func lookPause(looks int, wait time.Duration) time.Duration {
+	const most = 5 * time.Minute
+	pause := most
+	if looks < 9 {
+		pause = time.Second << looks
+	}
+	if wait > 0 && wait < pause {
+		pause = wait + 100*time.Millisecond
+	}
+	return min(pause, most)
+}
+
+// The activities are called by these names.
+const (
+	placeOrder  = orders.PlaceOrder
+	findOrder   = orders.FindOrder
+	readOrder   = orders.ReadOrder
+	followOrder = orders.FollowOrder
+	cancelOrder = orders.CancelOrder
+)

@@ -1,0 +1,195 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"interlock/activities/proposals"
+	"interlock/internal/trade"
+)
+
+// Proposal lives one proposal, named by its workflow ID: it waits for somebody
+// to execute, override or cancel it, carries a claim out to its end, and
+// expires by itself. It begins by reading the database, so a second run, a
+// reset or a restore continues from the truth. It fails only when there is no
+// such proposal, or when the records contradict themselves.
+func Proposal(ctx workflow.Context, in ProposalInput) (State, error) {
+	p, err := newProposal(ctx, in)
+	if err != nil {
+		return State{}, err
+	}
+	if err := p.load(ctx); err != nil {
+		return p.state(), p.leave(ctx, err)
+	}
+	for !p.status().Closed() {
+		if err := p.step(ctx); err != nil {
+			return p.state(), p.leave(ctx, err)
+		}
+	}
+	return p.state(), p.leave(ctx, nil)
+}
+
+// step waits while the proposal rests, and carries its claim out when it has
+// one. From the claim on nothing is cancelled: cancellation comes too late.
+func (p *proposal) step(ctx workflow.Context) error {
+	if !p.status().Claimed() {
+		return p.rest(ctx)
+	}
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	return p.carryOut(ctx)
+}
+
+// proposal is one run's view of the stored truth.
+type proposal struct {
+	id        string
+	life      trade.Life
+	loaded    bool
+	mine      bool // this run won the claim and nothing was attempted for it
+	blocks    []trade.Block
+	version   int // policy version of the last verdict
+	failure   *FailureView
+	order     *trade.Order
+	looks     int
+	nextLook  time.Time
+	resolving *ResolveRequest
+	cancelled bool // somebody asked to give the proposal up
+	preflight workflow.Mutex
+	signals   workflow.Selector
+	handling  bool // a signal is being handled
+	shown     trade.Status
+	shownBy   []string
+}
+
+var errRenew = errors.New("continue as new")
+
+func newProposal(ctx workflow.Context, in ProposalInput) (*proposal, error) {
+	p := &proposal{
+		id: workflow.GetInfo(ctx).WorkflowExecution.ID, looks: in.Looks, preflight: workflow.NewMutex(ctx),
+	}
+	if err := p.listen(ctx); err != nil {
+		return nil, fmt.Errorf("proposal %s: %w", p.id, err)
+	}
+	return p, nil
+}
+
+func (p *proposal) status() trade.Status { return p.life.Proposal.Status }
+
+// load reads the truth. It is tried until the database answers.
+func (p *proposal) load(ctx workflow.Context) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	var life trade.Life
+	if err := workflow.ExecuteLocalActivity(must(ctx, "read the stored truth"), proposals.ReadState, p.id).Get(ctx, &life); err != nil {
+		return err
+	}
+	p.life, p.loaded = life, true
+	p.mine = false
+	p.cancelled = life.CancelledBy != ""
+	p.order = life.Order
+	if life.Proposal.Status == trade.Failed {
+		p.failure = &FailureView{Code: trade.Code(life.Proposal.FailureCode)}
+	}
+	return p.show(ctx)
+}
+
+// rest waits for a claim, a cancel, or the end of the proposal's time.
+func (p *proposal) rest(ctx workflow.Context) error {
+	due := p.life.Proposal.ExpiresAt.Sub(workflow.Now(ctx))
+	moved, err := workflow.AwaitWithTimeout(ctx, max(due, time.Second), func() bool {
+		return p.status().Closed() || p.status().Claimed() || renewal(ctx)
+	})
+	switch {
+	case temporal.IsCanceledError(err):
+		return p.giveUp(ctx, CancelRequest{Actor: "temporal", Reason: "the workflow was cancelled"})
+	case err != nil:
+		return err
+	case !moved:
+		return p.expire(ctx)
+	case renewal(ctx) && !p.status().Claimed() && !p.status().Closed():
+		return errRenew
+	}
+	return nil
+}
+
+// expire closes the proposal unless a claim was faster or the database's clock
+// says that it is not due.
+func (p *proposal) expire(ctx workflow.Context) error {
+	var now trade.Status
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	if err := workflow.ExecuteLocalActivity(must(ctx, "expire"), proposals.Expire, p.id).Get(ctx, &now); err != nil {
+		return err
+	}
+	return p.moveTo(ctx, now)
+}
+
+// moveTo takes over a status that the records have given. A claim that this
+// run did not win is read anew.
+func (p *proposal) moveTo(ctx workflow.Context, now trade.Status) error {
+	if now.Claimed() && !p.status().Claimed() {
+		return p.load(ctx)
+	}
+	p.life.Proposal.Status = now
+	return p.show(ctx)
+}
+
+func renewal(ctx workflow.Context) bool { return workflow.GetInfo(ctx).GetContinueAsNewSuggested() }
+
+// leave ends the run once everybody who asked has an answer.
+func (p *proposal) leave(ctx workflow.Context, err error) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	p.loaded = true // whoever waits for it must hear that there is nothing
+	answered := workflow.Await(ctx, func() bool {
+		return workflow.AllHandlersFinished(ctx) && !p.handling && !p.signals.HasPending()
+	})
+	switch {
+	case errors.Is(err, errRenew) && answered == nil:
+		return workflow.NewContinueAsNewError(ctx, ProposalType, ProposalInput{Looks: p.looks})
+	case err != nil:
+		return err
+	}
+	return answered
+}
+
+// state is what the query shows.
+func (p *proposal) state() State {
+	s := State{
+		ProposalID: p.id, Status: p.status(), Blocks: p.blocks, Failure: p.failure, Order: viewOf(p.order),
+		Attempts: p.life.Attempts, Looks: p.looks, NextLook: p.nextLook, ExpiresAt: p.life.Proposal.ExpiresAt,
+	}
+	if s.Blocks == nil {
+		s.Blocks = []trade.Block{}
+	}
+	return s
+}
+
+func viewOf(o *trade.Order) *OrderView {
+	if o == nil {
+		return nil
+	}
+	return &OrderView{
+		OrderID: o.OrderID, ClientOrderID: o.ClientOrderID, Status: o.Status,
+		FilledAmount: o.FilledAmount.String(), FilledAmountQuote: o.FilledAmountQuote.String(),
+		FeePaid: o.FeePaid.String(), FeeCurrency: o.FeeCurrency,
+	}
+}
+
+// show brings the search attributes up to date when they would change.
+func (p *proposal) show(ctx workflow.Context) error {
+	blocked := []string{}
+	if p.status() == trade.Pending {
+		for _, b := range p.blocks {
+			blocked = append(blocked, string(b.Code))
+		}
+	}
+	if p.shown == p.status() && fmt.Sprint(p.shownBy) == fmt.Sprint(blocked) {
+		return nil
+	}
+	p.shown, p.shownBy = p.status(), blocked
+	return workflow.UpsertTypedSearchAttributes(ctx,
+		StatusAttribute.ValueSet(string(p.status())), MarketAttribute.ValueSet(string(p.life.Proposal.Market)),
+		SideAttribute.ValueSet(string(p.life.Proposal.Side)), UserAttribute.ValueSet(p.life.Proposal.UserID),
+		BlockedByAttribute.ValueSet(blocked))
+}

@@ -1,0 +1,225 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"interlock/activities/proposals"
+	"interlock/internal/trade"
+)
+
+// listen registers everything a proposal can be asked. It comes before the
+// first wait, so that nothing sent with the start is lost.
+func (p *proposal) listen(ctx workflow.Context) error {
+	p.receive(ctx)
+	return errors.Join(
+		workflow.SetQueryHandler(ctx, StateQuery, func() (State, error) { return p.state(), nil }),
+		workflow.SetUpdateHandlerWithOptions(ctx, ExecuteUpdate, p.onExecute, workflow.UpdateHandlerOptions{
+			Validator: checkExecute, Description: "execute the proposal, once or not at all",
+		}),
+		workflow.SetUpdateHandlerWithOptions(ctx, OverrideName, p.onOverride, workflow.UpdateHandlerOptions{
+			Description: "permit one execution in spite of cooldown or anti-flip",
+		}),
+	)
+}
+
+// receive handles signals one after another in a coroutine of their own.
+func (p *proposal) receive(ctx workflow.Context) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		ctx, _ = workflow.NewDisconnectedContext(ctx)
+		p.signals = workflow.NewSelector(ctx)
+		addSignal(ctx, p, OverrideName, p.bySignal)
+		addSignal(ctx, p, CancelSignal, p.giveUp)
+		addSignal(ctx, p, ResolveSignal, p.hearWord)
+		addSignal(ctx, p, RefreshSignal, p.refresh)
+		for {
+			p.signals.Select(ctx)
+		}
+	})
+}
+
+// addSignal decodes a signal and handles it once the proposal is loaded. One
+// that does not decode is dropped by the SDK; one that fails is logged, for a
+// signal has nobody to answer.
+func addSignal[T any](ctx workflow.Context, p *proposal, name string, handle func(workflow.Context, T) error) {
+	p.signals.AddReceive(workflow.GetSignalChannel(ctx, name), func(c workflow.ReceiveChannel, _ bool) {
+		var request T
+		if !c.ReceiveAsync(&request) {
+			return
+		}
+		p.handling = true
+		err := p.whenLoaded(ctx)
+		if err == nil {
+			err = handle(ctx, request)
+		}
+		if err != nil {
+			workflow.GetLogger(ctx).Error("signal failed", "signal", name, "error", err)
+		}
+		p.handling = false
+	})
+}
+
+// whenLoaded waits until the truth is read, and fails when there is none.
+func (p *proposal) whenLoaded(ctx workflow.Context) error {
+	if err := workflow.Await(ctx, func() bool { return p.loaded }); err != nil {
+		return err
+	}
+	if p.status() == "" {
+		return temporal.NewNonRetryableApplicationError("there is no proposal "+p.id, proposals.NotFoundType, nil)
+	}
+	return nil
+}
+
+// Types of the errors that a rejected update carries.
+const (
+	ReasonRequiredType = string(trade.OverrideReasonRequired)
+	ActorRequiredType  = "ACTOR_REQUIRED"
+)
+
+// checkExecute refuses a request before it enters history.
+func checkExecute(_ workflow.Context, req ExecuteRequest) error {
+	switch {
+	case req.Actor == "":
+		return temporal.NewNonRetryableApplicationError("actor: say who asks", ActorRequiredType, nil)
+	case (req.OverrideCooldown || req.OverrideAntiFlip) && req.Reason == "":
+		return temporal.NewNonRetryableApplicationError("reason: an override needs one", ReasonRequiredType, nil)
+	}
+	return nil
+}
+
+// onExecute answers an execute request: at once when the proposal is not free,
+// else with how things stand when the order ended or ten seconds were over.
+func (p *proposal) onExecute(ctx workflow.Context, req ExecuteRequest) (ExecuteResult, error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	asked := workflow.Now(ctx)
+	won, err := p.tryExecute(ctx, trade.Request{
+		ID: workflow.GetCurrentUpdateInfo(ctx).ID, ProposalID: p.id, Actor: req.Actor, Via: "update",
+		OverrideCooldown: req.OverrideCooldown, OverrideAntiFlip: req.OverrideAntiFlip, Reason: req.Reason, NotAfter: req.NotAfter,
+	})
+	if err != nil || !won {
+		return p.result(false), err
+	}
+	patience := trade.ExecuteAnswer - workflow.Now(ctx).Sub(asked)
+	_, err = workflow.AwaitWithTimeout(ctx, max(patience, time.Millisecond), func() bool { return !p.status().Claimed() })
+	return p.result(true), err
+}
+
+func (p *proposal) result(claimed bool) ExecuteResult {
+	s := p.state()
+	if claimed || s.Status != trade.Pending && s.Status != trade.Failed {
+		s.Blocks = []trade.Block{}
+	}
+	return ExecuteResult{
+		Status: s.Status, Claimed: claimed, Blocks: s.Blocks, PolicyVersion: p.version, Order: s.Order, Failure: s.Failure,
+	}
+}
+
+// tryExecute runs preflight, one request at a time, and reports whether this
+// request won the claim.
+func (p *proposal) tryExecute(ctx workflow.Context, req trade.Request) (bool, error) {
+	if err := p.whenLoaded(ctx); err != nil {
+		return false, err
+	}
+	if err := p.preflight.Lock(ctx); err != nil {
+		return false, err
+	}
+	defer p.preflight.Unlock()
+	if !p.status().Executable() {
+		return false, nil
+	}
+	var d trade.Decision
+	err := workflow.ExecuteLocalActivity(answered(ctx, "all checks, and the claim"), proposals.Preflight, req).Get(ctx, &d)
+	if err != nil {
+		// The claim may have been won and its answer lost.
+		return false, errors.Join(err, p.load(ctx))
+	}
+	return d.Claim != nil, p.decided(ctx, d)
+}
+
+// decided takes over what preflight said. A claim for which something was
+// attempted before belongs to a run that is no more: its truth is read anew.
+func (p *proposal) decided(ctx workflow.Context, d trade.Decision) error {
+	p.blocks, p.version = d.Verdict.Blocks(), d.Verdict.PolicyVersion
+	switch {
+	case d.Claim != nil && d.Claim.Untried:
+		p.life.Claim, p.life.Proposal.Status, p.mine, p.failure = d.Claim, trade.Executing, true, nil
+		return p.show(ctx)
+	case d.Claim != nil, closedMeanwhile(p.blocks):
+		return p.load(ctx)
+	}
+	return p.show(ctx)
+}
+
+func closedMeanwhile(blocks []trade.Block) bool {
+	for _, b := range blocks {
+		if b.Code == trade.ProposalClosed {
+			return true
+		}
+	}
+	return false
+}
+
+// refresh reads the truth again, for a claim whose answer this run has lost.
+// A claim that is being carried out needs none.
+func (p *proposal) refresh(ctx workflow.Context, _ struct{}) error {
+	if p.status().Claimed() || p.status().Closed() {
+		return nil
+	}
+	return p.load(ctx)
+}
+
+// hearWord leaves a person's word to whoever looks for the order.
+func (p *proposal) hearWord(_ workflow.Context, word ResolveRequest) error {
+	p.resolving = &word
+	return nil
+}
+
+// giveUp cancels the proposal, or asks whoever carries its claim out to.
+func (p *proposal) giveUp(ctx workflow.Context, req CancelRequest) error {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	in := proposals.CancelInput{ProposalID: p.id, Actor: req.Actor, Reason: req.Reason}
+	var now trade.Status
+	if err := workflow.ExecuteLocalActivity(must(ctx, "cancel"), proposals.Cancel, in).Get(ctx, &now); err != nil {
+		return err
+	}
+	p.cancelled = true
+	return p.moveTo(ctx, now)
+}
+
+func (p *proposal) bySignal(ctx workflow.Context, req OverrideRequest) error {
+	_, err := p.override(ctx, req, "signal")
+	return err
+}
+
+func (p *proposal) onOverride(ctx workflow.Context, req OverrideRequest) (OverrideResult, error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	if err := p.whenLoaded(ctx); err != nil {
+		return OverrideResult{}, err
+	}
+	return p.override(ctx, req, "update")
+}
+
+// override stores an override and, when asked to, executes with it at once.
+// Its actor is unverified, whichever door it came through.
+func (p *proposal) override(ctx workflow.Context, req OverrideRequest, via string) (OverrideResult, error) {
+	o := trade.Override{
+		ID: req.ID, ProposalID: p.id, Cooldown: req.Cooldown, AntiFlip: req.AntiFlip,
+		Actor: req.Actor, Reason: req.Reason, ExpiresAt: req.ExpiresAt,
+	}
+	if o.ID == "" {
+		o.ID = o.DerivedID()
+	}
+	result := OverrideResult{OverrideID: o.ID}
+	err := workflow.ExecuteLocalActivity(must(ctx, "keep the override"), proposals.StoreOverride,
+		proposals.OverrideInput{Override: o, Via: via}).Get(ctx, &result.Problem)
+	if result.Accepted = err == nil && result.Problem == ""; !result.Accepted || !req.Execute {
+		return result, err
+	}
+	won, err := p.tryExecute(ctx, trade.Request{ID: "override:" + o.ID, ProposalID: p.id, Actor: o.Actor, Via: via})
+	execute := p.result(won)
+	result.Execute = &execute
+	return result, err
+}
