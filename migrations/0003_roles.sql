@@ -81,7 +81,7 @@ GRANT INSERT, UPDATE ON interlock.exchange_differences TO interlock_proposals;
 
 -- orders: attempts, looks, what the exchange has. It cannot claim, nor record.
 GRANT SELECT ON interlock.trade_executions, interlock.trade_proposals, interlock.order_attempts, interlock.order_looks,
-	interlock.order_fills, interlock.market_facts, interlock.trading_controls, interlock.reconciliations, interlock.exchange_differences
+	interlock.order_fills, interlock.market_facts, interlock.trading_policies, interlock.trading_controls, interlock.reconciliations, interlock.exchange_differences
 	TO interlock_orders;
 GRANT UPDATE (followed_at) ON interlock.trade_executions TO interlock_orders;
 GRANT INSERT ON interlock.order_attempts, interlock.order_looks, interlock.reconciliations, interlock.exchange_differences TO interlock_orders;

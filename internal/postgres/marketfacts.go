@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/shopspring/decimal"
 
 	"interlock/internal/trade"
 )
@@ -16,13 +15,6 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	var now time.Time
 	err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
 	return now, classify(err)
-}
-
-// MarketFact is what is known of one market at one moment.
-type MarketFact struct {
-	Market trade.Market
-	Price  decimal.Decimal
-	Rules  trade.MarketRules
 }
 
 const putMarketFactSQL = `
@@ -38,7 +30,7 @@ const putMarketFactSQL = `
 // PutMarketFacts stores what was seen. observedAt is the database's clock read
 // before the exchange was asked, so a fact is never younger than it claims;
 // an older observation never replaces a newer one.
-func (s *Store) PutMarketFacts(ctx context.Context, account string, observedAt time.Time, facts []MarketFact) error {
+func (s *Store) PutMarketFacts(ctx context.Context, account string, observedAt time.Time, facts []trade.MarketFact) error {
 	batch := &pgx.Batch{}
 	for _, f := range facts {
 		batch.Queue(putMarketFactSQL, pgx.StrictNamedArgs{

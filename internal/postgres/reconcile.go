@@ -13,27 +13,40 @@ import (
 	"interlock/internal/trade"
 )
 
-// StartComparison reads the database's clock, and where the exchange's history
-// must be read from: overlap before the last comparison by this very database,
-// or ever before when it made none.
-func (s *Store) StartComparison(ctx context.Context, account string, overlap time.Duration) (now time.Time, since time.Time, err error) {
-	var last *time.Time
-	err = s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
-	if err == nil {
-		err = s.pool.QueryRow(ctx, lastReconciledSQL, pgx.StrictNamedArgs{"account": account}).Scan(&last)
-	}
-	if err != nil {
+// comparisonStartSQL begins where the last comparison by this very database
+// did, or, when it made none, where the account does: before that this
+// installation cannot have placed anything.
+const comparisonStartSQL = `
+	SELECT clock_timestamp(), coalesce((
+		SELECT max(started_at) FROM interlock.reconciliations
+		WHERE account_id = @account AND database_id = interlock.database_id()
+	), created_at) - @overlap::interval
+	FROM interlock.accounts WHERE id = @account`
+
+// StartComparison reads the database's clock, and from when on the exchange's
+// history must be read. ErrNotFound when there is no such account.
+func (s *Store) StartComparison(ctx context.Context, account string, overlap time.Duration) (now, since time.Time, err error) {
+	row := s.pool.QueryRow(ctx, comparisonStartSQL, pgx.StrictNamedArgs{"account": account, "overlap": overlap})
+	if err := row.Scan(&now, &since); err != nil {
 		return now, since, fmt.Errorf("start comparison %s: %w", account, classify(err))
-	}
-	if last != nil {
-		since = last.Add(-overlap)
 	}
 	return now, since, nil
 }
 
-// Markets lists the markets of an account that its rules are known of.
+// tradedMarketsSQL is where orders of ours can be: what any policy allows now,
+// and what was ever claimed.
+const tradedMarketsSQL = `
+	SELECT DISTINCT market FROM interlock.trade_executions WHERE account_id = @account
+	UNION
+	SELECT replace(m, '/', '-') FROM (
+		SELECT DISTINCT ON (user_id) body FROM interlock.trading_policies
+		WHERE account_id = @account ORDER BY user_id, version DESC
+	) p, json_array_elements_text(p.body->'allowlist') m
+	ORDER BY 1`
+
+// Markets lists the markets in which an account's orders can be.
 func (s *Store) Markets(ctx context.Context, account string) ([]string, error) {
-	return s.ids(ctx, `SELECT market FROM interlock.market_facts WHERE account_id = @account ORDER BY market`, pgx.StrictNamedArgs{"account": account})
+	return s.ids(ctx, tradedMarketsSQL, pgx.StrictNamedArgs{"account": account})
 }
 
 type knownRow struct {

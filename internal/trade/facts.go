@@ -71,6 +71,13 @@ type PriceFact struct {
 	ObservedAt time.Time // database clock
 }
 
+// MarketFact is what the exchange shows of one market at one moment.
+type MarketFact struct {
+	Market Market
+	Price  decimal.Decimal
+	Rules  MarketRules
+}
+
 // PastTrade is a trade, or an execution that may still become one.
 type PastTrade struct {
 	Ref     string    // proposal, or where the row came from

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"interlock/internal/trade"
 )
 
 var (
@@ -15,7 +17,7 @@ var (
 
 	// ErrNotActive says that the order is unknown or already closed. It may be
 	// filled: fetch it before concluding anything.
-	ErrNotActive = errors.New("order not active")
+	ErrNotActive = trade.ErrNotActive
 )
 
 // Codes of the exchange that mean something outside classification.

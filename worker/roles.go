@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"interlock/activities/orders"
+	"interlock/activities/proposals"
+	bitvavo "interlock/internal/bitvavo/orders"
+	"interlock/internal/postgres"
+	"interlock/internal/trade"
+	"interlock/workflows"
+)
+
+// drainWithin is how long a stopping worker waits for running activities: an
+// order on the wire should be written down by the one who sent it.
+const drainWithin = 15 * time.Second
+
+// counter is what the metrics of every role count.
+type counter interface {
+	proposals.Counter
+	orders.Counter
+}
+
+// hostProposals hosts the workflows and the records' activities.
+func hostProposals(c client.Client, store *postgres.Store, count counter) worker.Worker {
+	w := worker.New(c, workflows.ProposalsQueue, worker.Options{WorkerStopTimeout: drainWithin})
+	w.RegisterWorkflowWithOptions(workflows.Proposal, workflow.RegisterOptions{Name: workflows.ProposalType})
+	w.RegisterWorkflowWithOptions(workflows.Reconcile, workflow.RegisterOptions{Name: workflows.ReconcileType})
+	w.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: workflows.SweepType})
+	w.RegisterActivity(&proposals.Activities{Records: store, Counter: count})
+	w.RegisterActivity(&proposals.Sweeper{Open: store, Lives: lives{c}})
+	return w
+}
+
+// ordersHost is what role orders works with.
+type ordersHost struct {
+	account  string
+	identity string
+	rps      float64
+	exchange exchange
+	store    *postgres.Store
+	count    counter
+	log      *slog.Logger
+}
+
+// hostOrders hosts placing, and everything else with the trade key on a queue
+// of its own, so that no look waits behind a placement. The queue's rate is
+// kept by the server over all workers.
+func hostOrders(c client.Client, h ordersHost) []worker.Worker {
+	act := &orders.Activities{
+		Exchange: h.exchange, Attempts: h.store, Account: h.account, Worker: h.identity, Counter: h.count, Log: h.log,
+	}
+	place := worker.New(c, workflows.OrdersQueue(h.account), worker.Options{
+		WorkerStopTimeout: drainWithin, TaskQueueActivitiesPerSecond: h.rps, DisableWorkflowWorker: true,
+	})
+	place.RegisterActivityWithOptions(act.PlaceOrder, activity.RegisterOptions{Name: orders.PlaceOrder})
+
+	follow := worker.New(c, workflows.FollowQueue(h.account), worker.Options{
+		WorkerStopTimeout: drainWithin, DisableWorkflowWorker: true,
+	})
+	follow.RegisterActivityWithOptions(act.FindOrder, activity.RegisterOptions{Name: orders.FindOrder})
+	follow.RegisterActivityWithOptions(act.ReadOrder, activity.RegisterOptions{Name: orders.ReadOrder})
+	follow.RegisterActivityWithOptions(act.FollowOrder, activity.RegisterOptions{Name: orders.FollowOrder})
+	follow.RegisterActivityWithOptions(act.CancelOrder, activity.RegisterOptions{Name: orders.CancelOrder})
+	follow.RegisterActivity(&orders.Reconciler{Ledger: h.exchange, Comparisons: h.store, Account: h.account})
+	return []worker.Worker{place, follow}
+}
+
+// exchange shows the signed client in the terms of the activities.
+type exchange struct{ *bitvavo.Client }
+
+// TradedOrders lists the order ID of every trade of the account.
+func (e exchange) TradedOrders(ctx context.Context, market trade.Market, since time.Time) ([]string, error) {
+	trades, err := e.Trades(ctx, market, since)
+	ids := make([]string, len(trades))
+	for i, t := range trades {
+		ids[i] = t.OrderID
+	}
+	return ids, err
+}
+
+// Holdings lists the account's balances.
+func (e exchange) Holdings(ctx context.Context) ([]trade.Holding, error) {
+	balances, err := e.Balances(ctx)
+	holdings := make([]trade.Holding, len(balances))
+	for i, b := range balances {
+		holdings[i] = trade.Holding{Symbol: b.Symbol, Available: b.Available, InOrder: b.InOrder}
+	}
+	return holdings, err
+}

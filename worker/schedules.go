@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"interlock/workflows"
+)
+
+// Both are cheap, and how soon they notice is how long people wait after a
+// database restart (reconcile) or a lost workflow (sweep).
+const (
+	reconcileEvery = 30 * time.Second
+	sweepEvery     = 15 * time.Second
+)
+
+// catchUp is how late a scheduled run may still start. What was missed longer
+// ago is covered by the next run.
+const catchUp = time.Minute
+
+// ensureSchedule makes a schedule exist and runs it now. Every worker of a
+// role calls it: whoever comes second finds it there.
+func ensureSchedule(ctx context.Context, c client.Client, id string, every time.Duration, workflow string, args ...any) error {
+	handle, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID:                 id,
+		Spec:               client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}},
+		Overlap:            enums.SCHEDULE_OVERLAP_POLICY_SKIP,
+		CatchupWindow:      catchUp,
+		TriggerImmediately: true,
+		Action: &client.ScheduleWorkflowAction{
+			ID: id, Workflow: workflow, Args: args, TaskQueue: workflows.ProposalsQueue, WorkflowRunTimeout: 5 * time.Minute,
+		},
+	})
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return fmt.Errorf("schedule %s: %w", id, err)
+	}
+	handle = c.ScheduleClient().GetHandle(ctx, id)
+	return handle.Trigger(ctx, client.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP})
+}
+
+// ensureSearchAttributes registers what Proposal workflows set; a workflow
+// that sets an unregistered one would stand still.
+func ensureSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
+	listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return fmt.Errorf("search attributes: %w", err)
+	}
+	missing := map[string]enums.IndexedValueType{}
+	for name, kind := range workflows.SearchAttributes() {
+		if _, there := listed.GetCustomAttributes()[name]; !there {
+			missing[name] = indexedType(kind)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: namespace, SearchAttributes: missing,
+	})
+	var there *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &there) {
+		return fmt.Errorf("search attributes: %w", err)
+	}
+	return nil
+}
+
+func indexedType(kind string) enums.IndexedValueType {
+	if kind == "KeywordList" {
+		return enums.INDEXED_VALUE_TYPE_KEYWORD_LIST
+	}
+	return enums.INDEXED_VALUE_TYPE_KEYWORD
+}
