@@ -96,6 +96,11 @@ func (r record) check(known int64) (int64, error) {
 		}
 		known = max(known, o.Seq)
 	}
+	for account, holdings := range r.Accounts {
+		if holdings == nil {
+			return known, fmt.Errorf("account %s: without holdings", account)
+		}
+	}
 	for market, price := range r.Pins {
 		if price != "" && !pinnable(price) {
 			return known, fmt.Errorf("market %s: pinned at %q", market, price)

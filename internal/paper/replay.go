@@ -173,8 +173,8 @@ func parseCandle(row []string, columns [6]int) (Candle, error) {
 		v[i] = d
 	}
 	c := Candle{candleTime(v[0].IntPart()), v[1], v[2], v[3], v[4], v[5].Truncate(unitDecimals)}
-	lowest, highest := decimal.Min(c.Open, c.Close), decimal.Max(c.Open, c.Close)
-	if !c.Low.IsPositive() || c.Low.GreaterThan(lowest) || c.High.LessThan(highest) || c.High.GreaterThan(highest) {
+	bottom, top := decimal.Min(c.Open, c.Close), decimal.Max(c.Open, c.Close)
+	if !c.Low.IsPositive() || c.Low.GreaterThan(bottom) || c.High.LessThan(top) || c.High.GreaterThan(highest) {
 		return Candle{}, errors.New("prices do not fit each other")
 	}
 	return c, nil
