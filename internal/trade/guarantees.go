@@ -53,10 +53,11 @@ func confident(c preflightCase) Check {
 	if c.proposal.Confidence == nil {
 		return block(ConfidenceTooLow, inputs, "the proposal states no confidence")
 	}
-	inputs["confidence"] = c.proposal.Confidence.String()
 	if err := c.proposal.checkConfidence(); err != nil {
+		inputs["confidence"] = "unusable"
 		return block(ConfidenceTooLow, inputs, "%s", err)
 	}
+	inputs["confidence"] = c.proposal.Confidence.String()
 	return verdictOn(c.proposal.Confidence.GreaterThanOrEqual(c.policy.MinConfidence.Decimal), ConfidenceTooLow, inputs,
 		"confidence %s is below %s", c.proposal.Confidence, c.policy.MinConfidence)
 }

@@ -189,7 +189,7 @@ func checkPositive(field string, d *decimal.Decimal) error {
 }
 
 func errNotPlain(field string) error {
-	return fmt.Errorf("%s: has too many digits; at most 18 on each side of the point", field)
+	return fmt.Errorf("%s: has too many digits; at most 18 before the point and 40 after it", field)
 }
 
 func checkText(field, text string, most int) error {

@@ -1,0 +1,181 @@
+package trade
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestOverrideLiftsOnlyTheCheckItNames(t *testing.T) {
+	both := []Code{CooldownBlocked, AntiFlipBlocked}
+	flipped := func(cooldown, antiFlip bool) func(*scene) {
+		return func(s *scene) {
+			s.traded(Sell, 10*time.Minute)
+			o := s.allow()
+			o.Cooldown, o.AntiFlip = cooldown, antiFlip
+		}
+	}
+	checkRules(t, []rule{
+		{"both", flipped(true, true), nil},
+		{"cooldown", flipped(true, false), []Code{AntiFlipBlocked}},
+		{"antiFlip", flipped(false, true), []Code{CooldownBlocked}},
+		{"neither", flipped(false, false), both},
+		{"one for each", func(s *scene) {
+			s.traded(Sell, 10*time.Minute)
+			s.allow().AntiFlip = false
+			second := s.allow()
+			second.ID, second.Cooldown = "ov-2", false
+		}, nil},
+	})
+}
+
+func TestOverrideHoldsForItsProposalActorReasonAndLife(t *testing.T) {
+	blocked := []Code{CooldownBlocked}
+	given := func(change func(*Override)) func(*scene) {
+		return func(s *scene) {
+			s.traded(Buy, 10*time.Minute)
+			change(s.allow())
+		}
+	}
+	checkRules(t, []rule{
+		{"as it should be", given(func(*Override) {}), nil},
+		{"a nanosecond before it expires", given(func(o *Override) { o.ExpiresAt = noon.Add(1) }), nil},
+		{"exactly when it expires", given(func(o *Override) { o.ExpiresAt = noon }), blocked},
+		{"without expiry", given(func(o *Override) { o.ExpiresAt = time.Time{} }), blocked},
+		{"for another proposal", given(func(o *Override) { o.ProposalID = "prop-2" }), blocked},
+		{"for no proposal", given(func(o *Override) { o.ProposalID = "" }), blocked},
+		{"without actor", given(func(o *Override) { o.Actor = "" }), blocked},
+		{"without reason", given(func(o *Override) { o.Reason = "" }), blocked},
+		{"with an actor of spaces", given(func(o *Override) { o.Actor = " \t" }), blocked},
+		{"with a reason of spaces", given(func(o *Override) { o.Reason = "\n " }), blocked},
+		{"stored the moment the trade was known", given(func(o *Override) { o.StoredAt = noon.Add(-10 * time.Minute) }), nil},
+		{"stored before the trade was known", given(func(o *Override) { o.StoredAt = noon.Add(-10*time.Minute - 1) }), blocked},
+		{"stored at no time", given(func(o *Override) { o.StoredAt = time.Time{} }), blocked},
+		{"for a trade that nobody knows since when", func(s *scene) {
+			s.traded(Buy, 10*time.Minute)
+			s.f.Trades[0].KnownAt = time.Time{}
+			s.allow()
+		}, blocked},
+		{"a back-dated trade recorded after it", func(s *scene) {
+			s.traded(Buy, 30*time.Minute)
+			s.f.Trades[0].KnownAt = noon.Add(-30 * time.Second)
+			s.allow()
+		}, blocked},
+		{"an execution that was open when it was stored", func(s *scene) {
+			s.traded(Buy, 10*time.Minute)
+			s.f.Trades[0].Open = true
+			s.allow()
+		}, nil},
+		{"a trade it looks past and a later one", func(s *scene) {
+			s.traded(Buy, 10*time.Minute)
+			s.traded(Buy, 30*time.Second)
+			s.allow()
+		}, blocked},
+	})
+}
+
+func TestOverrideThatTheRequestBrings(t *testing.T) {
+	asked := func(change func(*Request)) func(*scene) {
+		return func(s *scene) {
+			s.traded(Sell, 10*time.Minute)
+			s.req.OverrideCooldown, s.req.OverrideAntiFlip, s.req.Reason = true, true, "news"
+			change(&s.req)
+		}
+	}
+	both := []Code{CooldownBlocked, AntiFlipBlocked}
+	checkRules(t, []rule{
+		{"both", asked(func(*Request) {}), nil},
+		{"cooldown only", asked(func(r *Request) { r.OverrideAntiFlip = false }), []Code{AntiFlipBlocked}},
+		{"antiFlip only", asked(func(r *Request) { r.OverrideCooldown = false }), []Code{CooldownBlocked}},
+		{"without reason", asked(func(r *Request) { r.Reason = "" }), both},
+		{"with a reason of spaces", asked(func(r *Request) { r.Reason = "  " }), both},
+		{"without actor", asked(func(r *Request) { r.Actor = "" }), both},
+		{"made for another proposal", asked(func(r *Request) { r.ProposalID = "prop-2" }), both},
+		{"a reason alone asks for nothing", asked(func(r *Request) { r.OverrideCooldown, r.OverrideAntiFlip = false, false }), both},
+		{"a trade that was known only later", func(s *scene) {
+			asked(func(*Request) {})(s)
+			s.f.Trades[0].KnownAt = noon.Add(1)
+		}, both},
+	})
+}
+
+// TestBothOverridesLiftNothingElse is stricter than the earlier system, whose
+// overrides together lifted the counts too.
+func TestBothOverridesLiftNothingElse(t *testing.T) {
+	s := calm(t)
+	s.traded(Sell, time.Minute)
+	s.tradedElsewhere(20, time.Minute)
+	s.allow().StoredAt = noon
+	s.req.OverrideCooldown, s.req.OverrideAntiFlip, s.req.Reason = true, true, "news"
+	s.req.NotAfter = noon.Add(-time.Second)
+	s.p.Status, s.p.ExpiresAt, s.p.Confidence = Executed, noon, nil
+	s.p.ExpectedPrice = ref(dec("1"))
+	s.f.Control, s.f.UnknownOrder, s.f.Clock, s.f.ReconciledAt = Halted, "o-1", nil, nil
+	s.f.Price.ObservedAt = noon.Add(-time.Hour)
+	s.f.Rules.MinQuote = dec("1000")
+	s.f.Executions = make([]time.Time, 20)
+	for i := range s.f.Executions {
+		s.f.Executions[i] = noon
+	}
+	s.policy.Allowlist, s.policy.MaxOrderQuote, s.policy.ExposureMarket = nil, AmountLimit{}, AmountLimit{}
+
+	want := PreflightCodes()[1:] // all but POLICY_MISSING
+	var left []Code
+	for _, code := range want {
+		if code != CooldownBlocked && code != AntiFlipBlocked {
+			left = append(left, code)
+		}
+	}
+	require.Equal(t, left, codes(s.verdict()))
+}
+
+func TestVerdictNamesTheOverridesItNeeded(t *testing.T) {
+	s := calm(t)
+	s.policy.TradesPerHour.Unlimited = true
+	s.allow()
+	require.Empty(t, s.verdict().UsedOverrides(), "nothing had to be lifted")
+
+	s.traded(Sell, 10*time.Minute)
+	v := s.verdict()
+	require.Equal(t, []string{"ov-1"}, v.UsedOverrides())
+	require.Equal(t, []string{"ov-1"}, checkOf(t, v, CooldownBlocked).OverriddenBy)
+	require.True(t, checkOf(t, v, AntiFlipBlocked).Passed)
+
+	s.traded(Buy, 10*time.Second)
+	s.req.OverrideCooldown, s.req.Reason = true, "more news"
+	v = s.verdict()
+	require.Equal(t, []string{"ov-1", "req-1"}, v.UsedOverrides(), "each lifted the trade it was given for")
+	require.False(t, v.Blocked())
+
+	s.traded(Sell, time.Second)
+	v = s.verdict()
+	require.Equal(t, []Code{AntiFlipBlocked}, codes(v))
+	require.Empty(t, checkOf(t, v, AntiFlipBlocked).OverriddenBy, "one that did not suffice was not used")
+}
+
+func TestOverrideProblem(t *testing.T) {
+	good := Override{Cooldown: true, Actor: "anna", Reason: "news"}
+	require.Empty(t, good.Problem())
+	for name, c := range map[string]struct {
+		change func(*Override)
+		says   string
+	}{
+		"neither check":      {func(o *Override) { o.Cooldown = false }, "cooldown or antiFlip"},
+		"no actor":           {func(o *Override) { o.Actor = "" }, "actor"},
+		"blank actor":        {func(o *Override) { o.Actor = "\u00a0" }, "actor"},
+		"no reason":          {func(o *Override) { o.Reason = "" }, "reason"},
+		"blank reason":       {func(o *Override) { o.Reason = " " }, "reason"},
+		"long actor":         {func(o *Override) { o.Actor = strings.Repeat("a", 101) }, "too long"},
+		"long reason":        {func(o *Override) { o.Reason = strings.Repeat("a", 501) }, "too long"},
+		"unstorable reason":  {func(o *Override) { o.Reason = "a\x00b" }, "reason"},
+		"reason not in UTF8": {func(o *Override) { o.Reason = "a\xff" }, "reason"},
+	} {
+		o := good
+		c.change(&o)
+		require.Contains(t, o.Problem(), c.says, name)
+	}
+	good.Actor, good.Reason = strings.Repeat("a", 100), strings.Repeat("b", 500)
+	require.Empty(t, good.Problem(), "exactly the longest")
+}
