@@ -1,0 +1,234 @@
+package workflows
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"interlock/activities/orders"
+	"interlock/activities/proposals"
+	"interlock/internal/trade"
+)
+
+// bench is a Proposal workflow in the SDK's test environment, whose clock
+// skips, with records and an exchange that can be made to misbehave.
+type bench struct {
+	t   *testing.T
+	env *testsuite.TestWorkflowEnvironment
+
+	life     trade.Life
+	block    trade.Code      // preflight blocks with this
+	placings []trade.Placing // of each PlaceOrder; the last one repeats
+	placeErr error
+	findings []trade.Finding    // of each Conclude; the last one repeats
+	orders   []trade.Order      // of FollowOrder after so many cancels; the last one repeats
+	won      func(*trade.Claim) // changes the claim that preflight wins
+	problem  string             // of StoreOverride and Resolve
+
+	calls    map[string]int
+	recorded *trade.Order
+	failed   *trade.Failure
+	stored   []trade.Override
+	resolved []proposals.ResolveInput
+	requests []trade.Request
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, calls: map[string]int{}, placings: []trade.Placing{accepted(filled)}, orders: []trade.Order{filled}}
+	var suite testsuite.WorkflowTestSuite
+	b.env = suite.NewTestWorkflowEnvironment()
+	b.env.SetStartTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	now := b.env.Now()
+	b.life = trade.Life{Proposal: trade.Proposal{
+		ID: "default-test-workflow-id", UserID: "anna", AccountID: "paper", Market: "BTC-EUR", Side: trade.Buy,
+		OrderType: trade.MarketOrder, Status: trade.Pending, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+	}}
+	b.env.RegisterWorkflow(Proposal)
+	b.env.RegisterActivity(&proposals.Activities{Records: records{b}})
+	for name, fn := range map[string]any{
+		orders.PlaceOrder: b.place, orders.FindOrder: b.find, orders.ReadOrder: b.read,
+		orders.FollowOrder: b.follow, orders.CancelOrder: b.cancel,
+	} {
+		b.env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
+	}
+	return b
+}
+
+var (
+	amount = decimal.RequireFromString("0.001")
+	filled = trade.Order{
+		OrderID: "order-1", Market: "BTC-EUR", Side: trade.Buy, Status: "filled", Amount: amount, FilledAmount: amount,
+		FilledAmountQuote: decimal.RequireFromString("85"),
+		Fills:             []trade.Fill{{ID: "fill-1", Amount: amount, Price: decimal.RequireFromString("85000"), Settled: true}},
+	}
+	openOrder = trade.Order{OrderID: "order-1", Market: "BTC-EUR", Side: trade.Buy, Status: "new", Amount: amount}
+)
+
+func accepted(o trade.Order) trade.Placing { return trade.Placing{Reply: trade.Accepted, Order: &o} }
+
+func (b *bench) claim() *trade.Claim {
+	return &trade.Claim{
+		ExecutionID: 1, ProposalID: b.life.Proposal.ID, AccountID: "paper", ClientOrderID: uuid.MustParse("2be7d0df-d8dc-4b93-a550-8876f3b393e9"),
+		Plan:      trade.Plan{Market: "BTC-EUR", Side: trade.Buy, OrderType: trade.LimitOrder, TimeInForce: "IOC", Amount: &amount},
+		ClaimedAt: b.env.Now(), NextAttempt: 1, Untried: true,
+	}
+}
+
+// run runs the workflow to its end and returns its answer.
+func (b *bench) run() State {
+	b.t.Helper()
+	b.env.ExecuteWorkflow(Proposal, ProposalInput{})
+	require.True(b.t, b.env.IsWorkflowCompleted())
+	require.NoError(b.t, b.env.GetWorkflowError())
+	var s State
+	require.NoError(b.t, b.env.GetWorkflowResult(&s))
+	return s
+}
+
+// at does something once the workflow's clock has reached an offset.
+func (b *bench) at(offset time.Duration, do func()) { b.env.RegisterDelayedCallback(do, offset) }
+
+// execute sends an execute update and keeps its answer.
+func (b *bench) execute(id string, req ExecuteRequest) *answer {
+	a := &answer{}
+	if req.Actor == "" {
+		req.Actor = "anna"
+	}
+	b.env.UpdateWorkflow(ExecuteUpdate, id, a, req)
+	return a
+}
+
+// answer collects what became of an update.
+type answer struct {
+	rejected error
+	result   *ExecuteResult
+	err      error
+	at       time.Time
+}
+
+func (a *answer) Accept()          {}
+func (a *answer) Reject(err error) { a.rejected = err }
+func (a *answer) Complete(success any, err error) {
+	if r, ok := success.(ExecuteResult); ok {
+		a.result = &r
+	}
+	a.err = err
+}
+
+// nth returns the n-th of a list, and the last one for ever after.
+func nth[T any](list []T, n int) T { return list[min(n, len(list))-1] }
+
+func (b *bench) place(_ context.Context, in orders.AttemptInput) (trade.Placing, error) {
+	b.calls[orders.PlaceOrder]++
+	require.Equal(b.t, b.calls[orders.PlaceOrder], in.Number, "each attempt has its own number")
+	return nth(b.placings, b.calls[orders.PlaceOrder]), b.placeErr
+}
+
+func (b *bench) find(context.Context, orders.AttemptInput) (trade.Look, error) {
+	b.calls[orders.FindOrder]++
+	return trade.Look{Sighting: trade.NotThere}, nil
+}
+
+func (b *bench) read(_ context.Context, in orders.OrderInput) (orders.OrderReading, error) {
+	b.calls[orders.ReadOrder]++
+	if in.OrderID == "" {
+		return orders.OrderReading{ExchangeNow: b.env.Now()}, nil
+	}
+	return orders.OrderReading{Order: &filled, ExchangeNow: b.env.Now()}, nil
+}
+
+func (b *bench) follow(context.Context, orders.OrderInput) (trade.Order, error) {
+	b.calls[orders.FollowOrder]++
+	o := nth(b.orders, b.calls[orders.CancelOrder]+1)
+	if !o.Status.Final() {
+		return o, temporal.NewApplicationError("open", orders.StillOpenType)
+	}
+	return o, nil
+}
+
+func (b *bench) cancel(context.Context, orders.OrderInput) error {
+	b.calls[orders.CancelOrder]++
+	return nil
+}
+
+// records is the port of the proposals' activities, kept in memory.
+type records struct{ *bench }
+
+func (r records) ReadState(context.Context, string) (trade.Life, error) {
+	r.calls["ReadState"]++
+	if r.life.Proposal.Status == "" {
+		return trade.Life{}, trade.ErrNotFound
+	}
+	return r.life, nil
+}
+
+func (r records) Preflight(_ context.Context, req trade.Request) (trade.Decision, error) {
+	r.calls["Preflight"]++
+	r.requests = append(r.requests, req)
+	d := trade.Decision{Verdict: trade.Verdict{RequestID: req.ID, Checks: []trade.Check{{Code: trade.CooldownBlocked, Passed: true}}}}
+	if r.block != "" {
+		d.Verdict.Checks = []trade.Check{{Code: r.block, Message: "no"}}
+		return d, nil
+	}
+	d.Claim = r.claim()
+	r.life.Claim, r.life.Proposal.Status = d.Claim, trade.Executing
+	if r.won != nil {
+		r.won(d.Claim)
+	}
+	return d, nil
+}
+
+func (r records) Conclude(context.Context, trade.Claim, int) (trade.Finding, error) {
+	r.calls["Conclude"]++
+	if len(r.findings) == 0 {
+		return trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}, nil
+	}
+	return nth(r.findings, r.calls["Conclude"]), nil
+}
+
+func (r records) RecordOrder(_ context.Context, _ trade.Claim, o trade.Order) error {
+	r.calls["RecordOrder"]++
+	r.recorded, r.life.Proposal.Status = &o, trade.Executed
+	return nil
+}
+
+func (r records) FailExecution(_ context.Context, _ trade.Claim, f trade.Failure) error {
+	r.calls["FailExecution"]++
+	r.failed, r.life.Proposal.Status = &f, trade.Failed
+	return nil
+}
+
+func (r records) Expire(context.Context, string) (trade.Status, error) {
+	r.calls["Expire"]++
+	r.life.Proposal.Status = trade.Expired
+	return trade.Expired, nil
+}
+
+func (r records) Cancel(context.Context, string, string, string) (trade.Status, error) {
+	r.calls["Cancel"]++
+	if r.life.Proposal.Status.Executable() {
+		r.life.Proposal.Status = trade.Cancelled
+	}
+	return r.life.Proposal.Status, nil
+}
+
+func (r records) StoreOverride(_ context.Context, o trade.Override, _ string) (string, error) {
+	r.stored = append(r.stored, o)
+	return r.problem, nil
+}
+
+func (r records) Resolve(_ context.Context, _ trade.Claim, _ int, o *trade.Order, now time.Time, actor, reason string) (string, error) {
+	r.resolved = append(r.resolved, proposals.ResolveInput{Order: o, ExchangeNow: now, Actor: actor, Reason: reason})
+	if r.problem == "" {
+		r.findings = []trade.Finding{{Concluded: true, Placing: accepted(*o)}}
+	}
+	return r.problem, nil
+}

@@ -1,0 +1,320 @@
+package workflows
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"interlock/activities/orders"
+	"interlock/internal/trade"
+)
+
+var unknownReply = trade.Placing{Reply: trade.Unknown}
+
+func inDoubt(wait time.Duration) trade.Finding {
+	return trade.Finding{Placing: unknownReply, Wait: wait}
+}
+
+func TestExecutePlacesOneOrderAndRecordsIt(t *testing.T) {
+	b := newBench(t)
+	var a *answer
+	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
+	s := b.run()
+	require.Equal(t, trade.Executed, s.Status)
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+	require.Equal(t, "order-1", b.recorded.OrderID)
+	require.NoError(t, a.err)
+	require.True(t, a.result.Claimed)
+	require.Equal(t, trade.Executed, a.result.Status)
+	require.Equal(t, "0.001", a.result.Order.FilledAmount)
+}
+
+func TestBlockedExecuteListsEveryBlockAndStaysPending(t *testing.T) {
+	b := newBench(t)
+	b.block = trade.CooldownBlocked
+	var a *answer
+	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
+	s := b.run()
+	require.Equal(t, trade.Expired, s.Status, "nothing happens until its time is over")
+	require.Equal(t, trade.Pending, a.result.Status)
+	require.False(t, a.result.Claimed)
+	require.Equal(t, []trade.Block{{Code: trade.CooldownBlocked, Message: "no"}}, a.result.Blocks)
+	require.Zero(t, b.calls[orders.PlaceOrder])
+}
+
+func TestManyExecutesAtOnceClaimOnce(t *testing.T) {
+	b := newBench(t)
+	var answers []*answer
+	b.at(time.Second, func() {
+		for _, id := range []string{"a", "b", "c", "d", "e"} {
+			answers = append(answers, b.execute(id, ExecuteRequest{}))
+		}
+	})
+	b.run()
+	claimed := 0
+	for _, a := range answers {
+		require.NoError(t, a.err)
+		if a.result.Claimed {
+			claimed++
+		}
+	}
+	require.Equal(t, 1, claimed)
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+	require.Equal(t, 1, b.calls["Preflight"])
+}
+
+func TestRequestWithoutActorOrReasonNeverEntersHistory(t *testing.T) {
+	b := newBench(t)
+	var noReason *answer
+	b.at(time.Second, func() { noReason = b.execute("u1", ExecuteRequest{OverrideCooldown: true}) })
+	b.run()
+	var refusal *temporal.ApplicationError
+	require.ErrorAs(t, noReason.rejected, &refusal)
+	require.Equal(t, ReasonRequiredType, refusal.Type())
+	require.Zero(t, b.calls["Preflight"])
+	require.Error(t, checkExecute(nil, ExecuteRequest{}))
+}
+
+func TestUnknownReplyIsLookedForAndNeverSentAgain(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{unknownReply}
+	b.findings = []trade.Finding{inDoubt(40 * time.Second), inDoubt(38 * time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	s := b.run()
+	require.Equal(t, trade.Executed, s.Status)
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+	require.Equal(t, 2, b.calls[orders.FindOrder])
+}
+
+func TestLostPlaceOrderActivityIsLookedForAndNeverRepeated(t *testing.T) {
+	b := newBench(t)
+	b.placeErr = errors.New("the worker was lost")
+	b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+}
+
+func TestAbsentOrderFailsWithoutASecondOrder(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{unknownReply}
+	b.findings = []trade.Finding{inDoubt(time.Minute), {Concluded: true, Verdict: trade.ConcludedAbsent, Placing: trade.Placing{Reply: trade.NotSent}}}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	b.run()
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+	require.Equal(t, trade.OrderAbsent, b.failed.Code)
+}
+
+func TestExecuteIsAnsweredWithinTenSecondsThoughTheOrderIsUnknown(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{unknownReply}
+	for range 5 {
+		b.findings = append(b.findings, inDoubt(time.Minute))
+	}
+	b.findings = append(b.findings, trade.Finding{Concluded: true, Placing: accepted(filled)})
+	var a *answer
+	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
+	b.at(12*time.Second, func() {
+		require.NotNil(t, a.result)
+		require.Equal(t, trade.Unresolved, a.result.Status)
+		require.True(t, a.result.Claimed)
+	})
+	b.run()
+}
+
+func TestSurelyUnsentIsAttemptedAgainInTimeAndThenFails(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}
+	var began time.Time
+	b.at(time.Second, func() { began = b.env.Now(); b.execute("u1", ExecuteRequest{}) })
+	b.at(trade.SendWithin+5*time.Second, func() { require.NotNil(t, b.failed) })
+	b.run()
+	require.Greater(t, b.calls[orders.PlaceOrder], 5)
+	require.Equal(t, trade.ExchangeUnavailable, b.failed.Code)
+	require.False(t, began.IsZero())
+}
+
+func TestRefusalFailsAtOnceWithTheExchangesCode(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217", Message: "too small"}}
+	var a *answer
+	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
+	b.run()
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+	require.Equal(t, &FailureView{Code: trade.ExchangeRefused, ExchangeCode: "217", Message: "too small"}, a.result.Failure)
+}
+
+func TestFailedProposalMayBeExecutedAgain(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217"}}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	b.at(time.Minute, func() {
+		require.Equal(t, trade.Failed, b.life.Proposal.Status)
+		b.placings = []trade.Placing{accepted(filled)}
+		b.calls[orders.PlaceOrder] = 0
+		b.execute("u2", ExecuteRequest{})
+	})
+	require.Equal(t, trade.Executed, b.run().Status)
+}
+
+func TestResumedClaimIsFinishedByLookingNeverBySending(t *testing.T) {
+	for name, resumed := range map[string]struct {
+		claim    trade.Claim
+		doubt    int
+		accepted string
+		want     trade.Status
+	}{
+		"nothing began":      {claim: trade.Claim{NextAttempt: 1, Untried: true}, want: trade.Expired},
+		"attempt in doubt":   {claim: trade.Claim{NextAttempt: 2}, doubt: 1, want: trade.Expired},
+		"attempt was unsent": {claim: trade.Claim{NextAttempt: 2}, want: trade.Expired},
+		"order was accepted": {claim: trade.Claim{NextAttempt: 2}, accepted: "order-1", want: trade.Executed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			claim := *b.claim()
+			claim.NextAttempt, claim.Untried = resumed.claim.NextAttempt, resumed.claim.Untried
+			b.life.Claim, b.life.InDoubt, b.life.AcceptedOrder = &claim, resumed.doubt, resumed.accepted
+			b.life.Proposal.Status = trade.Executing
+			require.Equal(t, resumed.want, b.run().Status)
+			require.Zero(t, b.calls[orders.PlaceOrder])
+		})
+	}
+}
+
+func TestResetRunDoesNotAttemptAClaimThatWasTried(t *testing.T) {
+	b := newBench(t)
+	b.won = func(c *trade.Claim) { c.NextAttempt, c.Untried, b.life.InDoubt = 2, false, 1 }
+	b.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Zero(t, b.calls[orders.PlaceOrder])
+}
+
+func TestProposalExpiresByItself(t *testing.T) {
+	b := newBench(t)
+	start := b.env.Now()
+	require.Equal(t, trade.Expired, b.run().Status)
+	require.GreaterOrEqual(t, b.env.Now().Sub(start), time.Hour)
+}
+
+func TestUnknownProposalFailsTheRunAndTellsWhoAsked(t *testing.T) {
+	b := newBench(t)
+	b.life.Proposal.Status = ""
+	b.env.ExecuteWorkflow(Proposal, ProposalInput{})
+	require.ErrorContains(t, b.env.GetWorkflowError(), "not found")
+}
+
+func TestCancelBeforeTheClaimCloses(t *testing.T) {
+	b := newBench(t)
+	b.at(time.Second, func() { b.env.SignalWorkflow(CancelSignal, CancelRequest{Actor: "anna", Reason: "news"}) })
+	require.Equal(t, trade.Cancelled, b.run().Status)
+}
+
+func TestCancelledWorkflowCancelsAnUnclaimedProposal(t *testing.T) {
+	b := newBench(t)
+	b.at(time.Second, func() { b.env.CancelWorkflow() })
+	require.Equal(t, trade.Cancelled, b.run().Status)
+}
+
+func TestCancelAfterTheClaimCancelsTheOpenOrder(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{accepted(openOrder)}
+	ended := filled
+	ended.Status = "canceled"
+	b.orders = []trade.Order{openOrder, ended}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	b.at(3*time.Second, func() { b.env.SignalWorkflow(CancelSignal, CancelRequest{Actor: "anna", Reason: "news"}) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Equal(t, 1, b.calls[orders.CancelOrder])
+	require.Equal(t, trade.OrderStatus("canceled"), b.recorded.Status, "the final status counts, not the wish")
+}
+
+func TestLimitOrderIsCancelledAtItsTimeToLive(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{accepted(openOrder)}
+	ended := openOrder
+	ended.Status = "canceled"
+	b.orders = []trade.Order{openOrder, ended}
+	b.won = func(c *trade.Claim) { c.Plan.TimeInForce, c.Plan.TimeToLive = "GTC", trade.Duration(5*time.Minute) }
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	b.at(4*time.Minute, func() { require.Zero(t, b.calls[orders.CancelOrder]) })
+	b.at(6*time.Minute, func() { require.Equal(t, 1, b.calls[orders.CancelOrder]) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.True(t, b.recorded.FilledAmount.IsZero())
+}
+
+func TestCancellingTheWorkflowAfterTheClaimComesTooLate(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{unknownReply}
+	b.findings = []trade.Finding{inDoubt(30 * time.Second), inDoubt(20 * time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	b.at(2*time.Second, func() { b.env.CancelWorkflow() })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.NotNil(t, b.recorded)
+}
+
+func TestAPersonsWordEndsUnresolved(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{unknownReply}
+	b.findings = []trade.Finding{inDoubt(time.Hour)}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	b.at(time.Minute, func() {
+		b.env.SignalWorkflow(ResolveSignal, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "seen in the web page"})
+	})
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Equal(t, "olga", b.resolved[0].Actor)
+	require.Equal(t, 1, b.calls[orders.ReadOrder], "the order is read from the exchange, not believed")
+}
+
+func TestOverrideSignalExecutesAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.at(time.Second, func() {
+		b.env.SignalWorkflow(OverrideName, OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news", Execute: true})
+	})
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Len(t, b.stored, 1)
+	require.NotEmpty(t, b.stored[0].ID)
+	require.Equal(t, "signal", b.requests[0].Via)
+}
+
+func TestRefusedOverrideSignalExecutesNothing(t *testing.T) {
+	b := newBench(t)
+	b.problem = "an override needs an actor"
+	b.at(time.Second, func() { b.env.SignalWorkflow(OverrideName, OverrideRequest{Cooldown: true, Execute: true}) })
+	require.Equal(t, trade.Expired, b.run().Status)
+	require.Zero(t, b.calls["Preflight"])
+}
+
+func TestSignalsThatDoNotDecodeChangeNothing(t *testing.T) {
+	b := newBench(t)
+	b.at(time.Second, func() {
+		b.env.SignalWorkflow(OverrideName, "rubbish")
+		b.env.SignalWorkflow(CancelSignal, []int{1, 2})
+		b.env.SignalWorkflow(ResolveSignal, 7)
+	})
+	require.Equal(t, trade.Expired, b.run().Status)
+	require.Empty(t, b.stored)
+}
+
+func TestLongDoubtContinuesAsNewCarryingOnlyTheCount(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{unknownReply}
+	b.findings = []trade.Finding{inDoubt(time.Hour)}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	b.at(time.Minute, func() { b.env.SetContinueAsNewSuggested(true) })
+	b.env.ExecuteWorkflow(Proposal, ProposalInput{})
+	require.True(t, workflow.IsContinueAsNewError(b.env.GetWorkflowError()))
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+}
+
+func TestLooksComeSoonAtFirstAndNeverLessOftenThanEveryFiveMinutes(t *testing.T) {
+	require.Equal(t, time.Second, lookPause(0, time.Hour))
+	require.Equal(t, 4*time.Second, lookPause(2, 0))
+	require.Equal(t, 5*time.Minute, lookPause(40, 0))
+	require.Equal(t, 5*time.Minute, lookPause(40, time.Hour))
+	require.Equal(t, 2100*time.Millisecond, lookPause(40, 2*time.Second), "a look falls on the instant at which absence can be concluded")
+}
