@@ -113,6 +113,10 @@ func (r *Reader) get(ctx context.Context, target *url.URL, header http.Header) (
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, withoutURL(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// Its body is the bare connection, which no context ends.
+		return nil, fmt.Errorf("%w: the other side wants to speak another protocol", ErrUnavailable)
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	switch {
 	case err != nil:

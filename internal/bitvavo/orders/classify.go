@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"interlock/internal/trade"
 )
@@ -124,23 +125,26 @@ func errorCode(fields map[string]json.RawMessage) (int, bool) {
 	return code, err == nil
 }
 
-// object splits body into its fields. A name that occurs twice is an error:
-// two answers in one reply are none.
+// object splits body into its fields. A name that occurs twice, also in other
+// letters, is an error: two answers in one reply are none.
 func object(body []byte) (map[string]json.RawMessage, error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
 		return nil, errors.New("it does not begin with an object")
 	}
-	fields := map[string]json.RawMessage{}
+	fields, names := map[string]json.RawMessage{}, map[string]bool{}
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
 			return nil, err
 		}
 		key, _ := name.(string)
-		if _, twice := fields[key]; twice {
+		// encoding/json takes "orderid" for "orderId" when it fills a struct.
+		folded := strings.ToLower(strings.ToUpper(key))
+		if names[folded] {
 			return nil, fmt.Errorf("it has %q twice", clip(key))
 		}
+		names[folded] = true
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
 			return nil, err

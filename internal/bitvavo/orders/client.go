@@ -104,6 +104,10 @@ func send(client *http.Client, req *http.Request, limit int64) (int, []byte, err
 		return 0, nil, withoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// Its body is the bare connection, which no context ends.
+		return 0, nil, errors.New("the other side wants to speak another protocol")
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	switch {
 	case err != nil:

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -16,12 +17,12 @@ const (
 )
 
 // rows says how to tell the rows of a list apart and when they happened.
-// at may be later than the row's place in the exchange's order, never
-// earlier: it is where the next page begins.
+// Nobody documents whether pages of orders are cut by creation or by update;
+// first and last are both instants, equal where there is only one.
 type rows[R any] struct {
-	key    func(R) string
-	at     func(R) time.Time
-	rising func(first, last R) bool // proof that a page is not newest first
+	key   func(R) string
+	first func(R) time.Time
+	last  func(R) time.Time
 }
 
 // collect reads a newest-first list to its end. Pages overlap on purpose: the
@@ -40,15 +41,17 @@ func (r rows[R]) collect(ctx context.Context, ask func(ctx context.Context, befo
 		}
 		known := len(all)
 		all = r.add(all, seen, page)
+		next := r.next(all, len(all) > known)
 		switch {
-		case len(all) == known && len(page) >= pageSize:
-			return nil, fmt.Errorf("more than %d rows at one instant: the list cannot be read to its end", pageSize)
-		case len(all) == known:
+		case len(page) > 0 && r.rising(page[0], page[len(page)-1]):
+			return nil, errors.New("list is not newest first: it cannot be read to its end")
+		case len(all) > known, len(all) > 0 && next.Before(before):
+			before = next
+		case len(page) >= pageSize:
+			return nil, fmt.Errorf("%d rows or more at one instant: the list cannot be read to its end", pageSize)
+		default:
 			return all, nil
-		case r.rising(page[0], page[len(page)-1]):
-			return nil, fmt.Errorf("list is not newest first: it cannot be read to its end")
 		}
-		before = r.oldest(page).Add(time.Millisecond)
 	}
 	return nil, fmt.Errorf("list has more than %d pages", maxPages)
 }
@@ -63,35 +66,43 @@ func (r rows[R]) add(all []R, seen map[string]bool, page []R) []R {
 	return all
 }
 
-func (r rows[R]) oldest(page []R) time.Time {
-	oldest := r.at(page[0])
-	for _, row := range page[1:] {
-		if at := r.at(row); at.Before(oldest) {
-			oldest = at
+// next is where the following page begins: after the oldest update, which is
+// right for lists cut by update and skips nothing of those cut by creation;
+// when that shows nothing new, after the oldest creation.
+func (r rows[R]) next(all []R, progress bool) time.Time {
+	at := r.first
+	if progress {
+		at = r.last
+	}
+	var oldest time.Time
+	for i, row := range all {
+		if i == 0 || at(row).Before(oldest) {
+			oldest = at(row)
 		}
 	}
-	return oldest
+	return oldest.Add(time.Millisecond)
 }
 
-// orderRows pages by the last update: nobody documents whether the exchange
-// cuts pages by creation or update, and the later of the two is right for both.
+// rising proves that a page that starts and ends like this is not newest first.
+func (r rows[R]) rising(head, tail R) bool {
+	return r.first(tail).After(r.first(head)) && r.last(tail).After(r.last(head))
+}
+
 var orderRows = rows[trade.Order]{
-	key: func(o trade.Order) string { return o.OrderID },
-	at: func(o trade.Order) time.Time {
+	key:   func(o trade.Order) string { return o.OrderID },
+	first: func(o trade.Order) time.Time { return o.CreatedAt },
+	last: func(o trade.Order) time.Time {
 		if o.UpdatedAt.After(o.CreatedAt) {
 			return o.UpdatedAt
 		}
 		return o.CreatedAt
 	},
-	rising: func(first, last trade.Order) bool {
-		return last.CreatedAt.After(first.CreatedAt) && last.UpdatedAt.After(first.UpdatedAt)
-	},
 }
 
 var tradeRows = rows[Trade]{
-	key:    func(t Trade) string { return t.ID },
-	at:     func(t Trade) time.Time { return t.At },
-	rising: func(first, last Trade) bool { return last.At.After(first.At) },
+	key:   func(t Trade) string { return t.ID },
+	first: func(t Trade) time.Time { return t.At },
+	last:  func(t Trade) time.Time { return t.At },
 }
 
 // pageQuery asks for a page of rows from since on, up to before unless that is
