@@ -149,7 +149,8 @@ func (b *bench) follow(context.Context, orders.OrderInput) (trade.Order, error) 
 	b.calls[orders.FollowOrder]++
 	o := nth(b.orders, b.calls[orders.CancelOrder]+1)
 	if !o.Status.Final() {
-		return o, temporal.NewApplicationError("open", orders.StillOpenType)
+		// The test environment tries an activity ten times at most, so it is asked rarely.
+		return o, temporal.NewApplicationErrorWithOptions("open", orders.StillOpenType, temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute})
 	}
 	return o, nil
 }
