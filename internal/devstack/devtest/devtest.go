@@ -1,0 +1,112 @@
+// Package devtest gives tests a real PostgreSQL and a real Temporal. It owns
+// one server of each per test process, started at first use and gone with the
+// process however that ends; a test gets its own database, task queue or
+// namespace on it. It refuses to download or build anything: that does not
+// belong inside a test's time limit.
+//
+//	func TestMain(m *testing.M) { devtest.Main(m) }
+package devtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+const dirPrefix = "interlock-devtest-"
+
+// shared is what the tests of this process use together.
+var shared struct {
+	mu    sync.Mutex
+	dir   string // empty outside Main
+	stops []func() error
+}
+
+// Main runs the tests, stops what they started, and exits. Call it from
+// TestMain, and nothing after it.
+func Main(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) (code int) {
+	sweep()
+	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", dirPrefix, os.Getpid()))
+	if err == nil {
+		err = os.Chmod(dir, 0o711) // PostgreSQL's own user passes through
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "devtest:", err)
+		return 1
+	}
+	shared.dir = dir
+	defer func() {
+		if err := stopAll(); err != nil {
+			fmt.Fprintln(os.Stderr, "devtest:", err)
+			code = 1
+		}
+	}()
+	return m.Run()
+}
+
+func stopAll() error {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	var errs []error
+	for _, stop := range shared.stops {
+		errs = append(errs, stop())
+	}
+	shared.stops = nil
+	return errors.Join(append(errs, os.RemoveAll(shared.dir))...)
+}
+
+// sweep removes what test processes that were killed could not.
+func sweep() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), dirPrefix+"*")) // fails on a bad pattern only
+	for _, dir := range left {
+		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dirPrefix), "-")
+		pid, err := strconv.Atoi(number)
+		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.RemoveAll(dir) // another user's: theirs to remove
+		}
+	}
+}
+
+// lazily runs make once and gives every caller its result; stop is remembered.
+func lazily[T any](make func(dir string) (T, func() error, error)) func() (T, error) {
+	return sync.OnceValues(func() (T, error) {
+		if shared.dir == "" {
+			var none T
+			return none, errors.New("call devtest.Main from TestMain")
+		}
+		value, stop, err := make(shared.dir)
+		if err == nil {
+			shared.mu.Lock()
+			shared.stops = append(shared.stops, stop)
+			shared.mu.Unlock()
+		}
+		return value, err
+	})
+}
+
+// folder is a private, reachable folder below the shared one.
+func folder(t testing.TB, kind string) string {
+	t.Helper()
+	if shared.dir == "" {
+		t.Fatal("call devtest.Main from TestMain")
+	}
+	dir, err := os.MkdirTemp(shared.dir, kind+"-")
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
+	}
+	if err != nil {
+		t.Fatalf("devtest: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what stays goes with the shared folder
+	return dir
+}

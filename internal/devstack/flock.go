@@ -1,0 +1,59 @@
+package devstack
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+var errHeld = errors.New("held by another process")
+
+// tryLock takes the lock file at path, or answers errHeld. The kernel lets go
+// of it when the holder dies, so a file that is merely left behind means
+// nothing.
+func tryLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		return f, nil
+	}
+	f.Close()
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, errHeld
+	}
+	return nil, &os.PathError{Op: "lock", Path: path, Err: err}
+}
+
+// waitLock takes the lock at path as soon as its holder lets go.
+func waitLock(ctx context.Context, path string) (*os.File, error) {
+	var lock *os.File
+	err := poll(ctx, 200*time.Millisecond, func() (bool, error) {
+		var err error
+		if lock, err = tryLock(path); errors.Is(err, errHeld) {
+			return false, nil
+		}
+		return true, err
+	})
+	return lock, err
+}
+
+// poll asks every interval until done, a failure, or the end of ctx.
+func poll(ctx context.Context, every time.Duration, ask func() (done bool, err error)) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if done, err := ask(); done || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

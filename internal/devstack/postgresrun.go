@@ -1,0 +1,116 @@
+package devstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// freePortTries is how often a start is repeated whose free port was taken
+// between our look and the server's.
+const freePortTries = 3
+
+var errEndedEarly = errors.New("ended while starting")
+
+// open starts the server and returns when it answers.
+func (p *Postgres) open(ctx context.Context) error {
+	if err := stopPredecessor(ctx, p.data(), p.cfg.Progress); err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		err := p.openOnce(ctx)
+		if err == nil {
+			return p.createDatabase(ctx)
+		}
+		if p.cfg.Port != 0 || try == freePortTries || !errors.Is(err, errEndedEarly) {
+			return err
+		}
+	}
+}
+
+func (p *Postgres) openOnce(ctx context.Context) error {
+	port, err := choosePort(p.cfg.Port, "PostgreSQL")
+	if err != nil {
+		return err
+	}
+	// On our death the server aborts at once: quicker than an orderly end,
+	// and as safe, since what was committed is in the log.
+	child, err := start(p.command("postgres", p.data(), syscall.SIGQUIT, p.serverArgs(port)))
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.process, p.port = child, port
+	p.mu.Unlock()
+	if err := p.awaitAnswer(ctx, child); err != nil {
+		return errors.Join(err, child.kill(), stopPredecessor(context.WithoutCancel(ctx), p.data(), io.Discard))
+	}
+	return nil
+}
+
+func (p *Postgres) serverArgs(port int) []string {
+	settings := [][2]string{
+		{"listen_addresses", "127.0.0.1"},
+		{"port", strconv.Itoa(port)},
+		{"unix_socket_directories", ""}, // a socket's path may not be longer than 107 bytes
+		{"max_connections", "200"},
+		{"timezone", "UTC"},
+		{"log_timezone", "UTC"},
+	}
+	if p.cfg.Fast {
+		settings = append(settings, [][2]string{{"fsync", "off"}, {"full_page_writes", "off"}}...)
+	} else {
+		settings = append(settings, [][2]string{{"fsync", "on"}, {"synchronous_commit", "on"}}...)
+	}
+	args := []string{"-D", p.data()}
+	for _, s := range settings {
+		args = append(args, "-c", s[0]+"="+s[1])
+	}
+	return args
+}
+
+func (p *Postgres) awaitAnswer(ctx context.Context, child *process) error {
+	ctx, cancel := context.WithTimeout(ctx, postgresReady)
+	defer cancel()
+	var last error
+	err := poll(ctx, 25*time.Millisecond, func() (bool, error) {
+		if child.exited() {
+			return false, fmt.Errorf("%w: %s", errEndedEarly, lastWords(p.logFile()))
+		}
+		last = p.ping(ctx)
+		return last == nil, nil
+	})
+	if ctx.Err() != nil {
+		return fmt.Errorf("no answer: %w: %w", err, last)
+	}
+	return err
+}
+
+func (p *Postgres) ping(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, p.urlOf("postgres")+"&connect_timeout=2")
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+func (p *Postgres) createDatabase(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, p.urlOf("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var exists bool
+	const existsSQL = `SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)`
+	if err := conn.QueryRow(ctx, existsSQL, database).Scan(&exists); err != nil || exists {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+database)
+	return err
+}

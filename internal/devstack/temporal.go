@@ -1,0 +1,210 @@
+package devstack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const temporalReady = 90 * time.Second
+
+// Headless as TemporalConfig.UIPort starts no Web UI.
+const Headless = -1
+
+// TemporalConfig says how to run a development server.
+type TemporalConfig struct {
+	Path             string            // the temporal binary, see EnsureTemporal
+	DBFile           string            // keeps workflows over restarts; empty keeps nothing
+	Port             int               // 0 picks a free one
+	UIPort           int               // 0 picks a free one, Headless serves none
+	Namespace        string            // empty is "default"
+	SearchAttributes map[string]string // name to type, e.g. "Market": "Keyword"
+	DynamicConfig    map[string]any    // added to, or in place of, our own
+	Log              string            // the server's log file; empty is none
+}
+
+// Temporal is a running development server.
+type Temporal struct {
+	cfg TemporalConfig
+
+	mu      sync.Mutex
+	process *process
+	port    int
+	uiPort  int
+}
+
+// defaultDynamicConfig lifts the ten updates that may wait for one workflow:
+// the eleventh of many rivals for one proposal would be turned away instead
+// of told that it lost. The version check would call home.
+var defaultDynamicConfig = map[string]any{
+	"history.maxInFlightUpdates":        1000,
+	"frontend.enableServerVersionCheck": false,
+}
+
+// StartTemporal starts a development server on 127.0.0.1 and returns when its
+// namespace answers and every search attribute can be used. It fails when the
+// binary does not run, a given port is taken, or the server ends early; then
+// the error carries its last words.
+func StartTemporal(ctx context.Context, cfg TemporalConfig) (*Temporal, error) {
+	if cfg.Namespace == "" {
+		cfg.Namespace = "default"
+	}
+	if cfg.Log == "" {
+		cfg.Log = os.DevNull
+	}
+	t := &Temporal{cfg: cfg}
+	if cfg.DBFile != "" {
+		if err := makeDir(filepath.Dir(cfg.DBFile)); err != nil {
+			return nil, fmt.Errorf("start Temporal: %w", err)
+		}
+	}
+	if err := t.open(ctx); err != nil {
+		return nil, fmt.Errorf("start Temporal: %w", err)
+	}
+	return t, nil
+}
+
+// Address is the host and port for clients; it stays the same over Restart.
+func (t *Temporal) Address() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return hostPort(t.port)
+}
+
+// Namespace is where workflows belong.
+func (t *Temporal) Namespace() string { return t.cfg.Namespace }
+
+// UIURL is the Web UI, or empty without one.
+func (t *Temporal) UIURL() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.uiPort == Headless {
+		return ""
+	}
+	return "http://" + hostPort(t.uiPort)
+}
+
+// Pid is the server's process ID, also after its end.
+func (t *Temporal) Pid() int { return t.running().pid() }
+
+// Done is closed when the present server process has ended, for any reason.
+func (t *Temporal) Done() <-chan struct{} { return t.running().done }
+
+func (t *Temporal) running() *process {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.process
+}
+
+// Signal sends sig to the server, e.g. SIGSTOP to freeze it.
+func (t *Temporal) Signal(sig syscall.Signal) error { return t.running().signal(sig) }
+
+// Kill ends the server as a crash would. Restart brings it back.
+func (t *Temporal) Kill() error { return t.running().kill() }
+
+// Restart stops the server if it runs and starts it on the same ports. Without
+// a DBFile it comes back empty.
+func (t *Temporal) Restart(ctx context.Context) error {
+	if err := t.Stop(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	t.cfg.Port, t.cfg.UIPort = t.port, t.uiPort
+	t.mu.Unlock()
+	if err := t.open(ctx); err != nil {
+		return fmt.Errorf("restart Temporal: %w", err)
+	}
+	return nil
+}
+
+// Stop ends the server within twenty seconds, killed if need be. A second
+// Stop does nothing.
+func (t *Temporal) Stop() error {
+	return t.running().stop(step{syscall.SIGTERM, 15 * time.Second})
+}
+
+func (t *Temporal) open(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := t.openOnce(ctx)
+		fixed := t.cfg.Port != 0 && t.cfg.UIPort != 0
+		if err == nil || fixed || try == freePortTries || !errors.Is(err, errEndedEarly) {
+			return err
+		}
+	}
+}
+
+func (t *Temporal) openOnce(ctx context.Context) error {
+	port, err := choosePort(t.cfg.Port, "Temporal")
+	if err != nil {
+		return err
+	}
+	uiPort := Headless
+	if t.cfg.UIPort != Headless {
+		if uiPort, err = choosePort(t.cfg.UIPort, "the Temporal Web UI"); err != nil {
+			return err
+		}
+	}
+	args, err := t.args(port, uiPort)
+	if err != nil {
+		return err
+	}
+	child, err := start(command{
+		name: "temporal", path: t.cfg.Path, args: args, env: bareEnv(),
+		log: t.cfg.Log, deathSignal: syscall.SIGKILL,
+	})
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	t.process, t.port, t.uiPort = child, port, uiPort
+	t.mu.Unlock()
+	if err := t.awaitReady(ctx, child); err != nil {
+		return errors.Join(err, child.kill())
+	}
+	return nil
+}
+
+func (t *Temporal) args(port, uiPort int) ([]string, error) {
+	args := []string{
+		"server", "start-dev", "--ip", "127.0.0.1", "--port", strconv.Itoa(port),
+		"--namespace", t.cfg.Namespace, "--log-level", "warn", "--color", "never",
+	}
+	if uiPort == Headless {
+		args = append(args, "--headless")
+	} else {
+		args = append(args, "--ui-port", strconv.Itoa(uiPort))
+	}
+	if t.cfg.DBFile != "" {
+		args = append(args, "--db-filename", t.cfg.DBFile,
+			"--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL")
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.cfg.SearchAttributes)) {
+		args = append(args, "--search-attribute", name+"="+t.cfg.SearchAttributes[name])
+	}
+	return t.withDynamicConfig(args)
+}
+
+func (t *Temporal) withDynamicConfig(args []string) ([]string, error) {
+	settings := maps.Clone(defaultDynamicConfig)
+	maps.Copy(settings, t.cfg.DynamicConfig)
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		value, err := json.Marshal(settings[key])
+		if err != nil {
+			return nil, fmt.Errorf("dynamic config %s: %w", key, err)
+		}
+		args = append(args, "--dynamic-config-value", key+"="+string(value))
+	}
+	return args, nil
+}
+
+func hostPort(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
