@@ -53,11 +53,12 @@ type call struct {
 	ctx    context.Context
 	reader *Reader
 	host   string
-	failed error // what the door kept from the official client
+	shape  string // what the reply must begin with: an object or a list
+	failed error  // what the door kept from the official client
 }
 
-func newCall(ctx context.Context, r *Reader) *call {
-	c := &call{ctx: ctx, reader: r, host: "call" + strconv.FormatUint(lastCall.Add(1), 10)}
+func newCall(ctx context.Context, r *Reader, shape string) *call {
+	c := &call{ctx: ctx, reader: r, shape: shape, host: "call" + strconv.FormatUint(lastCall.Add(1), 10)}
 	calls.Store(c.host, c)
 	return c
 }
@@ -96,7 +97,12 @@ func (c *call) carry(req *http.Request) ([]byte, error) {
 	target := *c.reader.base
 	target.Path += strings.TrimPrefix(req.URL.Path, apiRoot)
 	target.RawQuery = req.URL.RawQuery
-	return c.reader.get(c.ctx, &target, req.Header)
+	body, err := c.reader.get(c.ctx, &target, req.Header)
+	if err == nil && !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte(c.shape)) {
+		// The official client takes null for a list without rows.
+		err = fmt.Errorf("%w: the reply does not begin with %s", ErrUnavailable, c.shape)
+	}
+	return body, err
 }
 
 // get returns the complete JSON of a 2xx reply, and an error for all else.

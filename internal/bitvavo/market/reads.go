@@ -38,7 +38,7 @@ type Balance struct {
 
 // Time asks the exchange for its clock.
 func (r *Reader) Time(ctx context.Context) (time.Time, error) {
-	reply, err := ask(ctx, r, "read the exchange's clock", (*bitvavo.Bitvavo).Time)
+	reply, err := ask(ctx, r, "read the exchange's clock", object, (*bitvavo.Bitvavo).Time)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -49,7 +49,7 @@ func (r *Reader) Time(ctx context.Context) (time.Time, error) {
 // is absent; no usable price at all is an error.
 func (r *Reader) Prices(ctx context.Context) (map[trade.Market]decimal.Decimal, error) {
 	const what = "read prices"
-	reply, err := ask(ctx, r, what, func(b *bitvavo.Bitvavo) ([]bitvavo.TickerPrice, error) {
+	reply, err := ask(ctx, r, what, list, func(b *bitvavo.Bitvavo) ([]bitvavo.TickerPrice, error) {
 		return b.TickerPrice(map[string]string{})
 	})
 	if err != nil {
@@ -70,7 +70,7 @@ func (r *Reader) Prices(ctx context.Context) (map[trade.Market]decimal.Decimal, 
 // is absent; none at all is an error.
 func (r *Reader) BookTops(ctx context.Context) (map[trade.Market]BookTop, error) {
 	const what = "read best bids and asks"
-	reply, err := ask(ctx, r, what, func(b *bitvavo.Bitvavo) ([]bitvavo.TickerBook, error) {
+	reply, err := ask(ctx, r, what, list, func(b *bitvavo.Bitvavo) ([]bitvavo.TickerBook, error) {
 		return b.TickerBook(map[string]string{})
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *Reader) Candles(ctx context.Context, market trade.Market, interval stri
 	if !slices.Contains(intervals, interval) || limit < 1 || limit > mostCandles {
 		return nil, fmt.Errorf("%s: interval must be one of %v, limit (%d) between 1 and %d", what, intervals, limit, mostCandles)
 	}
-	reply, err := ask(ctx, r, what, func(b *bitvavo.Bitvavo) ([]bitvavo.Candle, error) {
+	reply, err := ask(ctx, r, what, list, func(b *bitvavo.Bitvavo) ([]bitvavo.Candle, error) {
 		return b.Candles(string(market), interval, map[string]string{"limit": strconv.Itoa(limit)})
 	})
 	if err != nil {
@@ -116,7 +116,7 @@ func (r *Reader) Candles(ctx context.Context, market trade.Market, interval stri
 }
 
 func candles(what string, rows []bitvavo.Candle) ([]Candle, error) {
-	list := make([]Candle, 0, len(rows))
+	series := make([]Candle, 0, len(rows))
 	for _, row := range rows {
 		c := Candle{At: time.UnixMilli(int64(row.Timestamp)).UTC()}
 		for _, field := range []struct {
@@ -129,10 +129,10 @@ func candles(what string, rows []bitvavo.Candle) ([]Candle, error) {
 			}
 			*field.into = d
 		}
-		list = append(list, c)
+		series = append(series, c)
 	}
-	slices.SortFunc(list, func(a, b Candle) int { return a.At.Compare(b.At) })
-	return list, nil
+	slices.SortFunc(series, func(a, b Candle) int { return a.At.Compare(b.At) })
+	return series, nil
 }
 
 // Balance reads what the account of the read-only key holds; ErrNoKey without
@@ -142,26 +142,22 @@ func (r *Reader) Balance(ctx context.Context) ([]Balance, error) {
 	if r.keys.key == "" {
 		return nil, fmt.Errorf("%s: %w", what, ErrNoKey)
 	}
-	reply, err := ask(ctx, r, what, func(b *bitvavo.Bitvavo) ([]bitvavo.Balance, error) {
+	reply, err := ask(ctx, r, what, list, func(b *bitvavo.Bitvavo) ([]bitvavo.Balance, error) {
 		return b.Balance(map[string]string{})
 	})
 	if err != nil {
 		return nil, err
 	}
-	// The official client takes null for a list without rows.
-	if reply == nil {
-		return nil, fmt.Errorf("%s: %w: the reply is not a list", what, ErrUnavailable)
-	}
-	list := make([]Balance, 0, len(reply))
+	balances := make([]Balance, 0, len(reply))
 	for _, row := range reply {
 		available, badAvailable := trade.ParseDecimal("available", row.Available)
 		inOrder, badInOrder := trade.ParseDecimal("inOrder", row.InOrder)
 		if row.Symbol == "" || badAvailable != nil || badInOrder != nil {
 			return nil, fmt.Errorf("%s: %w: unreadable balance of %q", what, ErrUnavailable, clip(row.Symbol))
 		}
-		list = append(list, Balance{Symbol: row.Symbol, Available: available, InOrder: inOrder})
+		balances = append(balances, Balance{Symbol: row.Symbol, Available: available, InOrder: inOrder})
 	}
-	return list, nil
+	return balances, nil
 }
 
 // someOf makes an error of a reply in which nothing was usable.

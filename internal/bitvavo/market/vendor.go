@@ -12,6 +12,11 @@ import (
 // The official client signs by this machine's clock, so it is wide.
 const signedWindow = 30_000
 
+const (
+	object = "{"
+	list   = "["
+)
+
 // turn serialises the official client, because it keeps package variables. A
 // call holds it at most for its own timeout, since the door ends its request
 // then, and whoever waits gives up after theirs: one hung call delays, and
@@ -19,8 +24,9 @@ const signedWindow = 30_000
 var turn = make(chan struct{}, 1)
 
 // ask runs one call of the official client, bounded by ctx and the reader's
-// timeout, and turns every way in which it fails into an error.
-func ask[T any](ctx context.Context, r *Reader, what string, use func(*bitvavo.Bitvavo) (T, error)) (T, error) {
+// timeout, and turns every way in which it fails into an error. shape is object
+// or list.
+func ask[T any](ctx context.Context, r *Reader, what, shape string, use func(*bitvavo.Bitvavo) (T, error)) (T, error) {
 	var none T
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
@@ -30,7 +36,7 @@ func ask[T any](ctx context.Context, r *Reader, what string, use func(*bitvavo.B
 	case <-ctx.Done():
 		return none, fmt.Errorf("%s: %w: waiting for an earlier call: %w", what, ErrUnavailable, ctx.Err())
 	}
-	c := newCall(ctx, r)
+	c := newCall(ctx, r, shape)
 	defer c.close()
 	reply, err := contain(c.client(), use)
 	// What the door saw comes first: what the official client made of it says less.
