@@ -1,0 +1,185 @@
+package trade
+
+import (
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func goodAttempt() AttemptFacts {
+	return AttemptFacts{
+		Now: noon, Control: Active, Status: Executing, SameClaim: true, ClaimedAt: noon.Add(-time.Second), ExpiresAt: noon.Add(time.Hour),
+		Plan:  Plan{Side: Buy, LowestPrice: dec("49000"), HighestPrice: dec("51000"), PriceMaxAge: Duration(time.Minute)},
+		Price: &PriceFact{Price: dec("50000"), ObservedAt: noon.Add(-time.Second)},
+	}
+}
+
+func TestAttemptMayBeginOnlyWhenNothingForbidsIt(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*AttemptFacts)
+		want   Code
+	}{
+		{"all is well", func(*AttemptFacts) {}, ""},
+		{"not claimed", func(f *AttemptFacts) { f.Status = Pending }, ProposalClosed},
+		{"unresolved never sends again", func(f *AttemptFacts) { f.Status = Unresolved }, ProposalClosed},
+		{"ended", func(f *AttemptFacts) { f.Status = Failed }, ProposalClosed},
+		{"another claim is in force", func(f *AttemptFacts) { f.SameClaim = false }, ProposalClosed},
+		{"an earlier attempt is in doubt or accepted", func(f *AttemptFacts) { f.EarlierInDoubt = true }, ProposalClosed},
+		{"a later attempt exists", func(f *AttemptFacts) { f.LaterExists = true }, ProposalClosed},
+		{"cancelled", func(f *AttemptFacts) { f.CancelRequested = true }, CancelRequested},
+		{"a nanosecond before expiry", func(f *AttemptFacts) { f.ExpiresAt = noon.Add(1) }, ""},
+		{"expired", func(f *AttemptFacts) { f.ExpiresAt = noon }, ProposalExpired},
+		{"exactly sendWithin after the claim", func(f *AttemptFacts) { f.ClaimedAt = noon.Add(-SendWithin) }, ""},
+		{"later than sendWithin", func(f *AttemptFacts) { f.ClaimedAt = noon.Add(-SendWithin - 1) }, ExchangeUnavailable},
+		{"claimed at no time", func(f *AttemptFacts) { f.ClaimedAt = time.Time{} }, ExchangeUnavailable},
+		{"halted", func(f *AttemptFacts) { f.Control = Halted }, TradingHalted},
+		{"halted, though it reduces", func(f *AttemptFacts) { f.Control, f.Plan.Reduces = Halted, true }, TradingHalted},
+		{"state unknown", func(f *AttemptFacts) { f.Control = "" }, TradingHalted},
+		{"reducing", func(f *AttemptFacts) { f.Control = Reducing }, TradingHalted},
+		{"reducing, and it reduces", func(f *AttemptFacts) { f.Control, f.Plan.Reduces = Reducing, true }, ""},
+		{"no price", func(f *AttemptFacts) { f.Price = nil }, PriceStale},
+		{"a price of zero", func(f *AttemptFacts) { f.Price.Price = decimal.Zero }, PriceStale},
+		{"price exactly as old as allowed", func(f *AttemptFacts) { f.Price.ObservedAt = noon.Add(-time.Minute) }, ""},
+		{"price older", func(f *AttemptFacts) { f.Price.ObservedAt = noon.Add(-time.Minute - 1) }, PriceStale},
+		{"price from the future", func(f *AttemptFacts) { f.Price.ObservedAt = noon.Add(time.Minute) }, PriceStale},
+		{"price at the collar", func(f *AttemptFacts) { f.Price.Price = dec("51000") }, ""},
+		{"price outside the collar", func(f *AttemptFacts) { f.Price.Price = dec("51000.01") }, PriceOutsideCollar},
+		{"sell below the collar", func(f *AttemptFacts) { f.Plan.Side, f.Price.Price = Sell, dec("48999.99") }, PriceOutsideCollar},
+		{"nothing known", func(f *AttemptFacts) { *f = AttemptFacts{} }, ProposalClosed},
+	} {
+		f := goodAttempt()
+		c.change(&f)
+		code, ok := MayAttempt(f)
+		require.Equal(t, c.want, code, c.name)
+		require.Equal(t, c.want == "", ok, c.name)
+	}
+}
+
+const lag = 30 * time.Second
+
+// gone is a look so many seconds after the deadline, which is at noon.
+func gone(seconds float64) Look {
+	return Look{Sighting: NotThere, ExchangeTime: noon.Add(time.Duration(seconds * float64(time.Second)))}
+}
+
+func found(seconds float64) Look {
+	l := gone(seconds)
+	l.Sighting, l.Orders = Found, []Order{{OrderID: "o-1"}}
+	return l
+}
+
+func unclear(seconds float64) Look {
+	l := gone(seconds)
+	l.Sighting = Inconclusive
+	return l
+}
+
+func TestJudgeADoubt(t *testing.T) {
+	empty := found(90)
+	empty.Orders = nil
+	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+	for _, c := range []struct {
+		name  string
+		code  string
+		looks []Look
+		want  Conclusion
+		next  time.Time
+	}{
+		{"no look", "", nil, "", at(30)},
+		{"one find settles it", "", []Look{found(1)}, ConcludedAccepted, time.Time{}},
+		{"a find before the deadline too", "", []Look{found(-1)}, ConcludedAccepted, time.Time{}},
+		{"a find after absences", "", []Look{gone(31), gone(61), found(62)}, ConcludedAccepted, time.Time{}},
+		{"a find before absences", "", []Look{found(1), gone(31), gone(61)}, ConcludedAccepted, time.Time{}},
+		{"a find that shows no order", "", []Look{empty}, "", at(30)},
+		{"too early says nothing", "", []Look{gone(1), gone(29)}, "", at(30)},
+		{"exactly the deadline plus L is too early", "", []Look{gone(30), gone(60)}, "", at(90)},
+		{"one absence is not enough", "", []Look{gone(31)}, "", at(61)},
+		{"two absences too close", "", []Look{gone(31), gone(60.999)}, "", at(61)},
+		{"the same look twice", "", []Look{gone(31), gone(31)}, "", at(61)},
+		{"two absences exactly L apart", "", []Look{gone(31), gone(61)}, ConcludedAbsent, time.Time{}},
+		{"in any order", "", []Look{gone(61), gone(31)}, ConcludedAbsent, time.Time{}},
+		{"with something unclear between", "", []Look{gone(31), unclear(40), gone(61)}, ConcludedAbsent, time.Time{}},
+		{"unclear is never absent", "", []Look{unclear(31), unclear(61), unclear(1000)}, "", at(30)},
+		{"unknown sightings say nothing", "", []Look{{ExchangeTime: at(31)}, {ExchangeTime: at(91)}}, "", at(30)},
+		{"looks without a time say nothing", "", []Look{{Sighting: NotThere}, {Sighting: NotThere}}, "", at(30)},
+
+		{"216 is no refusal without a look", "216", nil, "", at(0)},
+		{"216 and a look at the deadline", "216", []Look{gone(0)}, "", at(0)},
+		{"216 and a look past it", "216", []Look{gone(0.001)}, ConcludedRefused, time.Time{}},
+		{"304 and a look past it", "304", []Look{gone(0.001)}, ConcludedRefused, time.Time{}},
+		{"216 and an unclear look", "216", []Look{unclear(1)}, "", at(0)},
+		{"216 and a find", "216", []Look{gone(1), found(2)}, ConcludedAccepted, time.Time{}},
+		{"no other code is a refusal", "220", []Look{gone(1)}, "", at(30)},
+		{"109 takes two looks", "109", []Look{gone(31)}, "", at(61)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			verdict, next := Judge(Doubt{Deadline: noon, ReplyCode: c.code, ReadLag: lag}, c.looks)
+			require.Equal(t, c.want, verdict)
+			require.Equal(t, c.next, next)
+		})
+	}
+}
+
+func TestDoubtWithoutBoundsIsNeverAbsent(t *testing.T) {
+	for _, code := range []string{"", CodeInsufficientBalance, CodeOutsideWindow} {
+		verdict, _ := Judge(Doubt{ReplyCode: code, ReadLag: lag}, []Look{gone(31), gone(500)})
+		require.Empty(t, verdict, "no deadline")
+	}
+	for _, readLag := range []time.Duration{0, -time.Hour} {
+		verdict, next := Judge(Doubt{Deadline: noon, ReadLag: readLag}, []Look{gone(1), gone(29)})
+		require.Empty(t, verdict, "L is the default then")
+		require.Equal(t, noon.Add(DefaultReadLag), next)
+	}
+}
+
+func TestAbsenceAlwaysTakesTwoLateLooksApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		looks := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Look {
+			kind := pick(t, "kind", gone, gone, gone, unclear, found)
+			return kind(float64(rapid.IntRange(-10, 120).Draw(t, "seconds")))
+		}), 0, 6).Draw(t, "looks")
+		verdict, next := Judge(Doubt{Deadline: noon, ReadLag: lag}, looks)
+		sighted := false
+		var early, late time.Time
+		for _, l := range looks {
+			sighted = sighted || l.Sighting == Found
+			if l.Sighting != NotThere || !l.ExchangeTime.After(noon.Add(lag)) {
+				continue
+			}
+			if early.IsZero() || l.ExchangeTime.Before(early) {
+				early = l.ExchangeTime
+			}
+			if l.ExchangeTime.After(late) {
+				late = l.ExchangeTime
+			}
+		}
+		require.Equal(t, sighted, verdict == ConcludedAccepted)
+		if verdict == ConcludedAbsent {
+			require.GreaterOrEqual(t, late.Sub(early), lag)
+		}
+		require.Equal(t, verdict == "", !next.IsZero(), "a doubt says when to look again, a verdict does not")
+	})
+}
+
+func TestOnlySureRepliesConclude(t *testing.T) {
+	order := &Order{OrderID: "o-1"}
+	for _, c := range []struct {
+		p    Placing
+		want Conclusion
+	}{
+		{Placing{Reply: Accepted, Order: order}, ConcludedAccepted},
+		{Placing{Reply: Accepted}, ""},
+		{Placing{Reply: Accepted, Order: &Order{}}, ""},
+		{Placing{Reply: Refused, Code: "205"}, ConcludedRefused},
+		{Placing{Reply: NotSent}, ConcludedNotSent},
+		{Placing{Reply: Unknown, Order: order}, ""},
+		{Placing{}, ""},
+		{Placing{Reply: "ACCEPTED", Order: order}, ""},
+	} {
+		require.Equal(t, c.want, c.p.Conclusive(), "%+v", c.p)
+	}
+}
