@@ -1,0 +1,95 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"interlock/internal/trade"
+)
+
+// Metrics counts what a process did. A nil one counts nothing, which is what
+// tests use.
+type Metrics struct {
+	meter    metric.Meter
+	blocks   metric.Int64Counter
+	orders   metric.Int64Counter
+	looks    metric.Int64Counter
+	requests metric.Int64Counter
+}
+
+func newMetrics(meter metric.Meter) (*Metrics, error) {
+	m := &Metrics{meter: meter}
+	counter := func(into *metric.Int64Counter, name, description string) (err error) {
+		*into, err = meter.Int64Counter(name, metric.WithDescription(description))
+		return err
+	}
+	return m, errors.Join(
+		counter(&m.blocks, "interlock_blocks", "Checks that blocked a proposal, by code."),
+		counter(&m.orders, "interlock_orders", "Attempts to place an order, by what is known of them."),
+		counter(&m.looks, "interlock_unresolved_looks", "Times an order's fate was looked for and stayed unknown."),
+		counter(&m.requests, "interlock_http_requests", "Answered HTTP requests, by status."),
+	)
+}
+
+// Blocked counts one block of a preflight.
+func (m *Metrics) Blocked(code trade.Code) {
+	if m != nil {
+		m.blocks.Add(context.Background(), 1, label("code", string(code)))
+	}
+}
+
+// Placed counts one attempt to place an order.
+func (m *Metrics) Placed(reply trade.Reply) {
+	if m != nil {
+		m.orders.Add(context.Background(), 1, label("reply", string(reply)))
+	}
+}
+
+// Unresolved counts one time that an order's fate stayed unknown. The proposal
+// is no label: every one of them would be a series for ever.
+func (m *Metrics) Unresolved(string) {
+	if m != nil {
+		m.looks.Add(context.Background(), 1)
+	}
+}
+
+// Requested counts one answered HTTP request.
+func (m *Metrics) Requested(status int) {
+	if m != nil {
+		m.requests.Add(context.Background(), 1, label("status", strconv.Itoa(status)))
+	}
+}
+
+// countPatience bounds one question for a gauge, so that a scrape does not
+// hang with the database.
+const countPatience = 2 * time.Second
+
+// WatchUnresolved shows interlock_unresolved, the orders of unknown fate, as
+// count tells it at each scrape. While count fails the gauge is absent: a
+// stale zero would be the most dangerous number on the page.
+func (m *Metrics) WatchUnresolved(count func(context.Context) (int64, error)) error {
+	if m == nil {
+		return nil
+	}
+	_, err := m.meter.Int64ObservableGauge("interlock_unresolved",
+		metric.WithDescription("Orders whose fate is unknown."),
+		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
+			ctx, cancel := context.WithTimeout(ctx, countPatience)
+			defer cancel()
+			n, err := count(ctx)
+			if err == nil {
+				o.Observe(n)
+			}
+			return err
+		}))
+	return err
+}
+
+func label(name, value string) metric.AddOption {
+	return metric.WithAttributes(attribute.String(name, value))
+}
