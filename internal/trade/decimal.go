@@ -21,9 +21,9 @@ func ParseDecimal(field, text string) (decimal.Decimal, error) {
 	return decimal.NewFromString(text)
 }
 
-// plain reports whether d is short enough to compute with and to print. Decoded
-// from JSON it may be 1e1000000000, which would take gigabytes. After the point
-// it is laxer than ParseDecimal: SQL divides to more digits than 18.
+// plain reports whether d is short enough to compute with and to print: a
+// decimal that did not come through ParseDecimal may take gigabytes. After the
+// point it is laxer than ParseDecimal: SQL divides to more digits than 18.
 func plain(d decimal.Decimal) bool {
 	exp := int(d.Exponent())
 	return exp >= -40 && exp <= 18 && d.NumDigits()+exp <= 18

@@ -97,7 +97,7 @@ func drawPolicy(t *rapid.T) Policy {
 		return AmountLimit{Value: pickDec(t, label, "0", "102", "1000"), Unlimited: rapid.Bool().Draw(t, label+" unlimited")}
 	}
 	return Policy{
-		TimeZone: TimeZone{pick(t, "zone", time.UTC, time.FixedZone("east", 3*3600))},
+		TimeZone:  TimeZone{pick(t, "zone", time.UTC, time.FixedZone("east", 3*3600))},
 		Allowlist: pick(t, "allowlist", Allowlist{}, Allowlist{"BTC-EUR"}, Allowlist{"BTC-EUR", "BTC-USDC"}), MinConfidence: Fraction{dec("0.6")},
 		Cooldown: minutes("cooldown"), AntiFlip: minutes("antiFlip"), TradesPerDay: count("per day"), TradesPerHour: count("per hour"),
 		MaxOrderQuote: amount("max quote"), MaxOrderBase: AssetLimits{Unlimited: rapid.Bool().Draw(t, "any base"), ByAsset: map[string]decimal.Decimal{"BTC": dec("0.01")}},
@@ -183,7 +183,9 @@ var tightenings = map[string]func(*Policy){
 	"per day":         func(p *Policy) { p.TradesPerDay = tighterCount(p.TradesPerDay) },
 	"per hour":        func(p *Policy) { p.TradesPerHour = tighterCount(p.TradesPerHour) },
 	"max quote":       func(p *Policy) { p.MaxOrderQuote = tighterAmount(p.MaxOrderQuote) },
-	"max base":        func(p *Policy) { p.MaxOrderBase = AssetLimits{ByAsset: map[string]decimal.Decimal{"BTC": dec("0.001")}} },
+	"max base": func(p *Policy) {
+		p.MaxOrderBase = AssetLimits{ByAsset: map[string]decimal.Decimal{"BTC": dec("0.001")}}
+	},
 	"no base":         func(p *Policy) { p.MaxOrderBase = AssetLimits{} },
 	"market exposure": func(p *Policy) { p.ExposureMarket = tighterAmount(p.ExposureMarket) },
 	"exposure":        func(p *Policy) { p.ExposureAccount = tighterAmount(p.ExposureAccount) },
