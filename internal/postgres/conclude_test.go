@@ -1,0 +1,208 @@
+package postgres
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"interlock/internal/trade"
+)
+
+func (d desk) conclude(c trade.Claim, number int) trade.Finding {
+	d.t.Helper()
+	f, err := d.Conclude(ctx, c, number)
+	require.NoError(d.t, err)
+	return f
+}
+
+func (d desk) look(c trade.Claim, s trade.Sighting, at time.Time, orders ...trade.Order) {
+	d.t.Helper()
+	require.NoError(d.t, d.RecordLook(ctx, c, 1, trade.Look{Sighting: s, ExchangeTime: at, Orders: orders}))
+}
+
+// inDoubt is a claim whose first attempt has a row and no answer.
+func (d desk) inDoubt(id string) (trade.Claim, time.Time) {
+	d.t.Helper()
+	c := d.claimed(id)
+	deadline := time.Now().Add(trade.AccessWindow).Truncate(time.Microsecond)
+	placing, err := d.BeginAttempt(ctx, c, 1, deadline, "test")
+	require.NoError(d.t, err)
+	require.Nil(d.t, placing)
+	return c, deadline
+}
+
+func TestAttemptThatNeverBeganIsVoidAndAZombieCannotUseIt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.claimed("p")
+	f := d.conclude(c, 1)
+	require.Equal(t, trade.ConcludedVoid, f.Verdict)
+	require.Equal(t, trade.NotSent, f.Placing.Reply)
+	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply, "the worker that wakes up finds its attempt closed")
+	require.Equal(t, f.Verdict, d.conclude(c, 1).Verdict, "concluding again says the same")
+}
+
+func TestZombieAndConclusionRaceForOneAttempt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for i := range 20 {
+		c := d.claimed(fmt.Sprintf("p%d", i))
+		var owner bool
+		var f trade.Finding
+		rivals(2, func(i int) {
+			if i == 0 {
+				owner = d.begin(c, 1) == nil
+			} else {
+				f = d.conclude(c, 1)
+			}
+		})
+		require.NotEqual(t, owner, f.Concluded, "either the attempt began and is in doubt, or it is void")
+		d.exec(`UPDATE interlock.trade_executions SET asset = DEFAULT, status = 'EXECUTING' WHERE id = $1`, c.ExecutionID)
+	}
+}
+
+func TestUnknownStaysUnresolvedUntilTwoLateLooksAgree(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, deadline := d.inDoubt("p")
+	lag := 30 * time.Second
+
+	f := d.conclude(c, 1)
+	require.False(t, f.Concluded)
+	require.Greater(t, f.Wait, lag, "nothing can be concluded before deadline + L")
+	require.Equal(t, trade.Unresolved, d.life("p").Proposal.Status)
+
+	d.look(c, trade.NotThere, deadline.Add(time.Second))
+	d.look(c, trade.Inconclusive, deadline.Add(2*lag))
+	d.look(c, trade.NotThere, deadline.Add(lag+time.Second))
+	require.False(t, d.conclude(c, 1).Concluded, "one late look is not enough")
+	d.look(c, trade.NotThere, deadline.Add(2*lag))
+	require.False(t, d.conclude(c, 1).Concluded, "two late looks less than L apart are not enough")
+	require.ErrorIs(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}), ErrConflict, "unknown never decays to failed")
+
+	d.look(c, trade.NotThere, deadline.Add(2*lag+time.Second))
+	f = d.conclude(c, 1)
+	require.Equal(t, trade.ConcludedAbsent, f.Verdict)
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}))
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}), "again changes nothing")
+	require.Equal(t, trade.Failed, d.life("p").Proposal.Status)
+}
+
+func TestUnresolvedHoldsItsAsset(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, _ := d.inDoubt("p")
+	d.conclude(c, 1)
+	d.propose("q", trade.Sell)
+	require.Contains(t, codes(d.ask("q").Verdict), trade.OrderUnresolved)
+}
+
+func TestAFindSettlesTheDoubt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, deadline := d.inDoubt("p")
+	d.conclude(c, 1)
+	d.look(c, trade.Found, deadline, orderOf(c, "o1", "new"))
+	f := d.conclude(c, 1)
+	require.Equal(t, trade.Accepted, f.Placing.Reply)
+	require.Equal(t, "o1", f.Placing.Order.OrderID)
+	require.Equal(t, trade.Executing, d.life("p").Proposal.Status)
+	require.Equal(t, "o1", d.life("p").AcceptedOrder)
+}
+
+func TestTwoOrdersUnderOneIDHaltTheAccount(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, deadline := d.inDoubt("p")
+	d.look(c, trade.Found, deadline, orderOf(c, "o1", "new"), orderOf(c, "o2", "new"))
+	require.Equal(t, trade.Accepted, d.conclude(c, 1).Placing.Reply)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.trading_controls WHERE scope = 'paper' AND state = 'HALTED'`))
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.exchange_differences WHERE order_id = 'o2' AND kind = 'contradiction'`), "both are tracked")
+}
+
+func TestDoubtfulRefusalTakesOneLookPastTheDeadline(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{trade.CodeInsufficientBalance, trade.CodeOutsideWindow} {
+		d := newDesk(t)
+		c, deadline := d.inDoubt("p")
+		require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Unknown, Code: code}))
+		d.look(c, trade.NotThere, deadline.Add(-time.Second))
+		require.False(t, d.conclude(c, 1).Concluded)
+		d.look(c, trade.NotThere, deadline.Add(time.Second))
+		f := d.conclude(c, 1)
+		require.Equal(t, trade.ConcludedRefused, f.Verdict)
+		require.Equal(t, code, f.Placing.Code)
+	}
+}
+
+func TestRecordingAnOrderTwiceChangesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.executed("p")
+	require.NoError(t, d.RecordOrder(ctx, c, orderOf(c, "order-p", "filled")))
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.trade_history`))
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.order_fills`))
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.recorded'`))
+	life := d.life("p")
+	require.Equal(t, trade.Executed, life.Proposal.Status)
+	require.Equal(t, "0.001", life.Order.FilledAmount.String())
+}
+
+func TestAnOrderThatWasNotAcceptedIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.claimed("p")
+	require.ErrorIs(t, d.RecordOrder(ctx, c, orderOf(c, "foreign", "filled")), ErrInvalid)
+}
+
+func TestOrderWithNothingFilledEndsExecutedWithoutATrade(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(p *trade.Policy) { p.Cooldown = trade.Duration(time.Hour) })
+	c := d.claimed("p")
+	require.Nil(t, d.begin(c, 1))
+	o := orderOf(c, "o1", "canceledIOC")
+	require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Accepted, Order: &o}))
+	require.NoError(t, d.RecordOrder(ctx, c, o))
+	require.Equal(t, trade.Executed, d.life("p").Proposal.Status)
+	require.Zero(t, d.count(`SELECT count(*) FROM interlock.trade_history`))
+	d.propose("q", trade.Buy)
+	require.Empty(t, d.ask("q").Verdict.Blocks(), "no trade happened, so nothing cools down")
+}
+
+func TestFailedProposalIsClaimedAgainInTheSameRow(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.claimed("p")
+	require.Nil(t, d.begin(c, 1))
+	require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Refused, Code: "217"}))
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.ExchangeRefused, ExchangeCode: "217"}))
+	again := d.ask("p").Claim
+	require.Equal(t, c.ExecutionID, again.ExecutionID)
+	require.Equal(t, c.ClientOrderID, again.ClientOrderID, "one client order ID for ever")
+	require.Equal(t, 2, again.NextAttempt)
+	require.True(t, again.Untried)
+	require.Equal(t, trade.NotSent, d.begin(c, 2).Reply, "the old claim may not use the new one's attempt")
+}
+
+func TestResolveCountsOnlyWhileUnresolvedAndPastTheDeadline(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, deadline := d.inDoubt("p")
+	d.conclude(c, 1)
+	resolve := func(o *trade.Order, at time.Time, actor string) string {
+		problem, err := d.Resolve(ctx, c, 1, o, at, actor, "seen")
+		require.NoError(t, err)
+		return problem
+	}
+	o := orderOf(c, "o1", "filled")
+	other := o
+	other.Side = trade.Sell
+	require.Contains(t, resolve(&o, deadline, "olga"), "may still be placed")
+	require.Contains(t, resolve(&o, deadline.Add(time.Second), ""), "required")
+	require.Contains(t, resolve(&other, deadline.Add(time.Second), "olga"), "market, side and amount")
+	require.Empty(t, resolve(&o, deadline.Add(time.Second), "olga"))
+	require.Equal(t, "o1", d.life("p").AcceptedOrder)
+	require.Contains(t, resolve(nil, deadline.Add(time.Second), "olga"), "not UNRESOLVED")
+}

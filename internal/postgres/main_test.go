@@ -1,0 +1,28 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"interlock/internal/devstack/devtest"
+	"interlock/migrations"
+)
+
+func TestMain(m *testing.M) { devtest.Main(m) }
+
+// newStore opens a store with the owner's rights on a migrated database of its
+// own.
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	return openStore(t, devtest.Database(t, migrations.Up))
+}
+
+func openStore(t *testing.T, url string) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), url)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
