@@ -39,7 +39,7 @@ func (p *proposal) placeOrFindOut(ctx workflow.Context) (trade.Placing, error) {
 	}
 	for number := p.life.Claim.NextAttempt; ; number++ {
 		placing, err := p.place(ctx, number)
-		if err != nil || placing.Reply != trade.NotSent || !p.mayTryAgain(ctx, placing) {
+		if err != nil || !p.mayTryAgain(ctx, placing) {
 			return placing, err
 		}
 		if err := workflow.Sleep(ctx, retryPause); err != nil {
@@ -66,8 +66,7 @@ const retryPause = 2 * time.Second
 
 // mayTryAgain reports whether a new attempt could still help and begin in time.
 func (p *proposal) mayTryAgain(ctx workflow.Context, placing trade.Placing) bool {
-	again := placing.Code == string(trade.ExchangeUnavailable) || placing.RateLimited()
-	return again && !p.cancelled && workflow.Now(ctx).Add(retryPause).Sub(p.life.Claim.ClaimedAt) < trade.SendWithin
+	return placing.MayPass() && !p.cancelled && workflow.Now(ctx).Add(retryPause).Sub(p.life.Claim.ClaimedAt) < trade.SendWithin
 }
 
 // place makes one attempt. Whatever happened to it that is not a sure answer,

@@ -102,7 +102,7 @@ func TestLostPlaceOrderActivityIsLookedForAndNeverRepeated(t *testing.T) {
 func TestAbsentOrderFailsWithoutASecondOrder(t *testing.T) {
 	b := newBench(t)
 	b.placings = []trade.Placing{unknownReply}
-	b.findings = []trade.Finding{inDoubt(time.Minute), {Concluded: true, Verdict: trade.ConcludedAbsent, Placing: trade.Placing{Reply: trade.NotSent}}}
+	b.findings = []trade.Finding{inDoubt(time.Minute), {Concluded: true, Verdict: trade.ConcludedAbsent, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.run()
 	require.Equal(t, 1, b.calls[orders.PlaceOrder])

@@ -55,10 +55,7 @@ const voidAttemptSQL = `
 	VALUES (@execution, @number, @request, 'void', clock_timestamp())`
 
 func voidAttempt(ctx context.Context, tx pgx.Tx, e executionRow, number int) (trade.Finding, error) {
-	f := trade.Finding{
-		Concluded: true, Verdict: trade.ConcludedVoid,
-		Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable), Message: "the attempt never began"},
-	}
+	f := trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: neverBegan}
 	_, err := tx.Exec(ctx, voidAttemptSQL, pgx.StrictNamedArgs{"execution": e.ID, "number": number, "request": e.RequestID})
 	if err != nil {
 		return f, err
@@ -159,7 +156,7 @@ func giveVerdict(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow, v
 	case trade.ConcludedRefused:
 		f.Placing.Reply = trade.Refused
 	default:
-		f.Placing.Reply = trade.NotSent
+		f.Placing = absent(a)
 	}
 	if err := concludeAttempt(ctx, tx, e, a.Number, verdict, f.Placing.Order); err != nil {
 		return f, err

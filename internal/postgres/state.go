@@ -149,10 +149,22 @@ func (a attemptRow) placing() trade.Placing {
 		p.Order = &trade.Order{OrderID: *a.OrderID}
 	case trade.ConcludedRefused:
 		p.Reply = trade.Refused
-	case trade.ConcludedNotSent, trade.ConcludedVoid, trade.ConcludedAbsent:
+	case trade.ConcludedNotSent:
 		p.Reply = trade.NotSent
+	case trade.ConcludedVoid:
+		p = neverBegan
+	case trade.ConcludedAbsent:
+		p = absent(a)
 	}
 	return p
+}
+
+// neverBegan is the outcome of a void attempt.
+var neverBegan = trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable), Message: "the attempt never began"}
+
+// absent is the outcome of an attempt whose order the exchange does not have.
+func absent(a attemptRow) trade.Placing {
+	return trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent), Message: "the exchange has no such order; it had said: " + a.ReplyCode + " " + a.ReplyDetail}
 }
 
 const readCancelSQL = `SELECT coalesce(cancel_actor, '') FROM interlock.trade_proposals WHERE id = @id`

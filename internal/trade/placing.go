@@ -81,23 +81,30 @@ type Failure struct {
 	Message      string `json:"message,omitempty"`
 }
 
-// rateLimited are the exchange's codes for "too often": nothing was placed,
-// and later it may be.
-var rateLimited = map[string]bool{"103": true, "104": true, "105": true, "110": true, "112": true}
+// CodeInvalidPlan is an order that could not even be written down for the
+// exchange.
+const CodeInvalidPlan = "INVALID_PLAN"
 
-// RateLimited reports whether the exchange refused for its rate limit alone.
-func (p Placing) RateLimited() bool { return p.Reply == NotSent && rateLimited[p.Code] }
+// settled are the codes of an attempt that was not sent and that a new attempt
+// cannot help. Every other reason for not sending may pass: the exchange was
+// not reached, was too busy, or too late for this attempt's deadline.
+var settled = map[string]bool{
+	string(ProposalClosed): true, string(CancelRequested): true, string(ProposalExpired): true,
+	string(TradingHalted): true, string(PriceStale): true, string(PriceOutsideCollar): true,
+	string(OrderAbsent): true, CodeInvalidPlan: true,
+}
+
+// MayPass reports whether a new attempt could still place what this one surely
+// did not send.
+func (p Placing) MayPass() bool { return p.Reply == NotSent && !settled[p.Code] }
 
 // Failure says what an attempt that placed nothing means for its execution.
 func (p Placing) Failure() Failure {
-	f := Failure{Code: Code(p.Code), Message: p.Message}
 	switch {
-	case p.Reply == Refused:
-		f.Code, f.ExchangeCode = ExchangeRefused, p.Code
-	case p.RateLimited():
-		f.Code, f.ExchangeCode = ExchangeUnavailable, p.Code
-	case p.Code == "" || p.Code[0] >= '0' && p.Code[0] <= '9':
-		f.Code, f.ExchangeCode = OrderAbsent, p.Code
+	case p.Reply == Refused, p.Code == CodeInvalidPlan:
+		return Failure{Code: ExchangeRefused, ExchangeCode: p.Code, Message: p.Message}
+	case settled[p.Code]:
+		return Failure{Code: Code(p.Code), Message: p.Message}
 	}
-	return f
+	return Failure{Code: ExchangeUnavailable, ExchangeCode: p.Code, Message: p.Message}
 }
