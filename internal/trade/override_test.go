@@ -179,3 +179,30 @@ func TestOverrideProblem(t *testing.T) {
 	good.Actor, good.Reason = strings.Repeat("a", 100), strings.Repeat("b", 500)
 	require.Empty(t, good.Problem(), "exactly the longest")
 }
+
+// TestTheSameOverrideHasTheSameID: a signal delivered twice is one override, and
+// two different ones are two.
+func TestTheSameOverrideHasTheSameID(t *testing.T) {
+	base := Override{ProposalID: "prop-1", Cooldown: true, Actor: "anna", Reason: "news", ExpiresAt: noon}
+	seen := map[string]string{base.DerivedID(): "as it is"}
+	same := base
+	same.ID, same.StoredAt, same.Verified = "ov-1", noon, true
+	require.Equal(t, base.DerivedID(), same.DerivedID(), "only its content counts")
+	same.ExpiresAt = noon.In(time.FixedZone("east", 3600))
+	require.Equal(t, base.DerivedID(), same.DerivedID(), "the same instant in another zone")
+
+	for name, change := range map[string]func(*Override){
+		"proposal": func(o *Override) { o.ProposalID = "prop-2" },
+		"cooldown": func(o *Override) { o.Cooldown, o.AntiFlip = false, true },
+		"both":     func(o *Override) { o.AntiFlip = true },
+		"actor":    func(o *Override) { o.Actor = "ann" },
+		"reason":   func(o *Override) { o.Reason = "anews" },
+		"quotes":   func(o *Override) { o.Actor, o.Reason = `anna" "news`, "" },
+		"expiry":   func(o *Override) { o.ExpiresAt = noon.Add(1) },
+	} {
+		other := base
+		change(&other)
+		require.Empty(t, seen[other.DerivedID()], name)
+		seen[other.DerivedID()] = name
+	}
+}

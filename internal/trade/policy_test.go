@@ -255,6 +255,10 @@ func TestNoPathDecodesAPolicyLeniently(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`{"cooldown":"1h"}`), &p))
 	require.Error(t, json.Unmarshal([]byte(`null`), &p))
 	require.Equal(t, Policy{}, p)
+	body, err := os.ReadFile("testdata/policy.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(body, &p))
+	require.Equal(t, examplePolicy(t).Allowlist, p.Allowlist)
 	var wrapped struct{ Policy Policy }
 	require.Error(t, json.Unmarshal([]byte(`{"Policy":{}}`), &wrapped))
 }
