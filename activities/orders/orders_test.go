@@ -1,0 +1,217 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"interlock/internal/trade"
+)
+
+// desk is both ports, made to misbehave on demand, and what became of them.
+type desk struct {
+	now       time.Time
+	clockErr  error
+	answer    *trade.Placing // BeginAttempt meets this
+	beginErr  error
+	look      trade.Look
+	placing   trade.Placing
+	placeBug  bool
+	recordErr error
+	order     trade.Order
+	orderErr  error
+	cancelErr error
+
+	sent     int
+	deadline time.Time
+	begun    int
+	recorded []trade.Placing
+	looks    []trade.Look
+	followed int
+}
+
+func (d *desk) Now(context.Context) (time.Time, error) { return d.now, d.clockErr }
+
+func (d *desk) Place(_ context.Context, _ trade.Plan, _ uuid.UUID, deadline time.Time) trade.Placing {
+	d.sent++
+	d.deadline = deadline
+	if d.placeBug {
+		panic("vendor bug")
+	}
+	return d.placing
+}
+
+func (d *desk) Look(context.Context, trade.Market, uuid.UUID, time.Time) trade.Look { return d.look }
+
+func (d *desk) Order(context.Context, trade.Market, string) (trade.Order, error) {
+	return d.order, d.orderErr
+}
+
+func (d *desk) Cancel(context.Context, trade.Market, string) error { return d.cancelErr }
+
+func (d *desk) BeginAttempt(context.Context, trade.Claim, int, time.Time, string) (*trade.Placing, error) {
+	d.begun++
+	return d.answer, d.beginErr
+}
+
+func (d *desk) RecordReply(_ context.Context, _ trade.Claim, _ int, p trade.Placing) error {
+	d.recorded = append(d.recorded, p)
+	return d.recordErr
+}
+
+func (d *desk) RecordLook(_ context.Context, _ trade.Claim, _ int, l trade.Look) error {
+	d.looks = append(d.looks, l)
+	return d.recordErr
+}
+
+func (d *desk) Followed(context.Context, int64) error { d.followed++; return nil }
+
+var (
+	amount  = decimal.RequireFromString("0.001")
+	claim   = trade.Claim{ExecutionID: 1, ProposalID: "p", AccountID: "paper", Plan: trade.Plan{Market: "BTC-EUR", Side: trade.Buy, Amount: &amount}}
+	placed  = trade.Order{OrderID: "o1", Market: "BTC-EUR", Side: trade.Buy, Amount: amount, Status: "filled"}
+	success = trade.Placing{Reply: trade.Accepted, Order: &placed}
+)
+
+func newDesk() *desk {
+	return &desk{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), look: trade.Look{Sighting: trade.NotThere}, placing: success}
+}
+
+func (d *desk) activities() *Activities {
+	return &Activities{Exchange: d, Attempts: d, Account: "paper", Worker: "w", Log: slog.New(slog.DiscardHandler)}
+}
+
+func (d *desk) place(t *testing.T) trade.Placing {
+	t.Helper()
+	placing, err := d.activities().PlaceOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
+	require.NoError(t, err, "an error could be retried")
+	return placing
+}
+
+func TestPlaceOrderSendsOnceAndWritesTheAnswerDown(t *testing.T) {
+	d := newDesk()
+	require.Equal(t, success, d.place(t))
+	require.Equal(t, 1, d.sent)
+	require.Equal(t, d.now.Add(trade.AccessWindow), d.deadline)
+	require.Equal(t, []trade.Placing{success}, d.recorded)
+}
+
+func TestNothingIsSentUnlessTheAttemptIsOurs(t *testing.T) {
+	for name, spoil := range map[string]struct {
+		change func(*desk)
+		want   trade.Reply
+	}{
+		"no clock":              {func(d *desk) { d.clockErr = errors.New("down") }, trade.Unknown},
+		"the row may not exist": {func(d *desk) { d.beginErr = errors.New("cut at commit") }, trade.Unknown},
+		"somebody else's row":   {func(d *desk) { d.answer = &trade.Placing{Reply: trade.Unknown} }, trade.Unknown},
+		"halted":                {func(d *desk) { d.answer = &trade.Placing{Reply: trade.NotSent, Code: "TRADING_HALTED"} }, trade.NotSent},
+		"looking fails":         {func(d *desk) { d.look = trade.Look{Sighting: trade.Inconclusive} }, trade.NotSent},
+		"two orders there":      {func(d *desk) { d.look = trade.Look{Sighting: trade.Found, Orders: []trade.Order{placed, placed}} }, trade.Unknown},
+		"another order there": {func(d *desk) {
+			other := placed
+			other.Side = trade.Sell
+			d.look = trade.Look{Sighting: trade.Found, Orders: []trade.Order{other}}
+		}, trade.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk()
+			spoil.change(d)
+			require.Equal(t, spoil.want, d.place(t).Reply)
+			require.Zero(t, d.sent)
+		})
+	}
+}
+
+func TestAnOrderThatIsThereAlreadyIsAdopted(t *testing.T) {
+	d := newDesk()
+	d.look = trade.Look{Sighting: trade.Found, Orders: []trade.Order{placed}}
+	require.Equal(t, trade.Accepted, d.place(t).Reply)
+	require.Zero(t, d.sent)
+	require.Equal(t, trade.Accepted, d.recorded[0].Reply)
+}
+
+func TestAnAnswerThatIsNotWrittenDownIsUnknown(t *testing.T) {
+	d := newDesk()
+	d.recordErr = errors.New("down")
+	require.Equal(t, trade.Unknown, d.place(t).Reply)
+}
+
+func TestAPanicAfterSendingIsUnknown(t *testing.T) {
+	d := newDesk()
+	d.placeBug = true
+	require.Equal(t, trade.Unknown, d.place(t).Reply)
+}
+
+func TestAClaimOfAnotherAccountIsRefusedForGood(t *testing.T) {
+	d := newDesk()
+	foreign := claim
+	foreign.AccountID = "live"
+	a, ctx := d.activities(), context.Background()
+	_, placeErr := a.PlaceOrder(ctx, AttemptInput{Claim: foreign, Number: 1})
+	_, findErr := a.FindOrder(ctx, AttemptInput{Claim: foreign, Number: 1})
+	_, readErr := a.ReadOrder(ctx, OrderInput{Claim: foreign})
+	_, followErr := a.FollowOrder(ctx, OrderInput{Claim: foreign})
+	for _, err := range []error{placeErr, findErr, readErr, followErr, a.CancelOrder(ctx, OrderInput{Claim: foreign})} {
+		var refusal *temporal.ApplicationError
+		require.ErrorAs(t, err, &refusal)
+		require.True(t, refusal.NonRetryable())
+	}
+	require.Zero(t, d.begun+d.sent)
+}
+
+func TestFindOrderWritesDownEveryLook(t *testing.T) {
+	d := newDesk()
+	d.look = trade.Look{Sighting: trade.Inconclusive, Detail: "503"}
+	look, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
+	require.NoError(t, err)
+	require.Equal(t, []trade.Look{look}, d.looks)
+}
+
+func TestFollowOrderAsksAgainUntilTheOrderIsFinalAndSettled(t *testing.T) {
+	d := newDesk()
+	follow := func() (trade.Order, error) {
+		return d.activities().FollowOrder(context.Background(), OrderInput{Claim: claim, OrderID: "o1"})
+	}
+	d.order = trade.Order{OrderID: "o1", Status: "partiallyFilled"}
+	_, err := follow()
+	var open *temporal.ApplicationError
+	require.ErrorAs(t, err, &open)
+	require.Equal(t, StillOpenType, open.Type())
+	require.False(t, open.NonRetryable())
+
+	d.order = trade.Order{OrderID: "o1", Status: "filled", FilledAmount: amount, UpdatedAt: d.now, Fills: []trade.Fill{{Amount: amount}}}
+	_, err = follow()
+	require.Error(t, err, "a fill without its fee is waited for")
+	d.now = d.now.Add(settlePatience + time.Second)
+	o, err := follow()
+	require.NoError(t, err, "but not for ever")
+	require.Equal(t, "o1", o.OrderID)
+
+	d.orderErr = errors.New("503")
+	_, err = follow()
+	require.ErrorContains(t, err, "503")
+	require.Equal(t, 3, d.followed)
+}
+
+func TestCancellingAClosedOrderIsNoError(t *testing.T) {
+	d := newDesk()
+	d.cancelErr = trade.ErrNotActive
+	require.NoError(t, d.activities().CancelOrder(context.Background(), OrderInput{Claim: claim, OrderID: "o1"}))
+	d.cancelErr = errors.New("503")
+	require.Error(t, d.activities().CancelOrder(context.Background(), OrderInput{Claim: claim, OrderID: "o1"}))
+}
+
+func TestReadOrderWithoutAnIDReadsOnlyTheClock(t *testing.T) {
+	d := newDesk()
+	d.orderErr = errors.New("must not be asked")
+	reading, err := d.activities().ReadOrder(context.Background(), OrderInput{Claim: claim})
+	require.NoError(t, err)
+	require.Equal(t, OrderReading{ExchangeNow: d.now}, reading)
+}
