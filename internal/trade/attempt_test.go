@@ -183,3 +183,33 @@ func TestOnlySureRepliesConclude(t *testing.T) {
 		require.Equal(t, c.want, c.p.Conclusive(), "%+v", c.p)
 	}
 }
+
+func TestOnlyWhatWasNotSentMayBeTriedAgain(t *testing.T) {
+	for _, code := range []string{"", "EXCHANGE_UNAVAILABLE", "103", "104", "105", "110", "112"} {
+		require.True(t, Placing{Reply: NotSent, Code: code}.MayPass(), code)
+		for _, reply := range []Reply{Accepted, Refused, Unknown, ""} {
+			require.False(t, Placing{Reply: reply, Code: code}.MayPass(), "%s %s", reply, code)
+		}
+	}
+	for _, code := range []Code{
+		ProposalClosed, CancelRequested, ProposalExpired, TradingHalted, PriceStale, PriceOutsideCollar, OrderAbsent, CodeInvalidPlan,
+	} {
+		require.False(t, Placing{Reply: NotSent, Code: string(code)}.MayPass(), code)
+	}
+}
+
+func TestWhatAnAttemptThatPlacedNothingMeans(t *testing.T) {
+	for _, c := range []struct {
+		p    Placing
+		want Failure
+	}{
+		{Placing{Reply: Refused, Code: "216", Message: "no money"}, Failure{ExchangeRefused, "216", "no money"}},
+		{Placing{Reply: NotSent, Code: CodeInvalidPlan}, Failure{ExchangeRefused, CodeInvalidPlan, ""}},
+		{Placing{Reply: NotSent, Code: "TRADING_HALTED", Message: "halted"}, Failure{TradingHalted, "", "halted"}},
+		{Placing{Reply: NotSent, Code: "ORDER_ABSENT"}, Failure{OrderAbsent, "", ""}},
+		{Placing{Reply: NotSent, Code: "105"}, Failure{ExchangeUnavailable, "105", ""}},
+		{Placing{Reply: NotSent}, Failure{ExchangeUnavailable, "", ""}},
+	} {
+		require.Equal(t, c.want, c.p.Failure(), "%+v", c.p)
+	}
+}
