@@ -7,6 +7,6 @@
 //
 // Every child lives in a process group of its own, so a Ctrl-C in the terminal
 // reaches only us and children end in the order we choose. On Linux the kernel
-// kills them when we die without a word; elsewhere the next start finds and
-// ends what a killed predecessor left.
+// kills them when we die without a word. Elsewhere a kill -9 of ours leaves
+// children behind, of which the next start finds and ends PostgreSQL's only.
 package devstack

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	embedded "github.com/fergusstrange/embedded-postgres"
@@ -18,16 +19,18 @@ const downloadTimeout = 5 * time.Minute
 // is none yet), downloading one when the machine has none at all.
 func findPostgres(ctx context.Context, want int, data string, who account, progress io.Writer) (installation, error) {
 	found := installations(ctx)
-	if bin, err := downloadedBin(who); err == nil {
-		if major, err := postgresMajor(ctx, bin); err == nil {
-			found = append(found, installation{bin, major})
-		}
+	into, err := downloadDir(who)
+	if err != nil {
+		return installation{}, err
+	}
+	if major, err := postgresMajor(ctx, filepath.Join(into, "bin")); err == nil {
+		found = append(found, installation{filepath.Join(into, "bin"), major})
 	}
 	if len(found) > 0 {
 		return pick(found, want, data)
 	}
 	fmt.Fprintf(progress, "PostgreSQL: none of version %d or later is installed here, downloading one\n", oldestPostgres)
-	in, err := downloadPostgres(ctx, who, "")
+	in, err := downloadPostgres(ctx, into, "")
 	if err != nil {
 		return installation{}, fmt.Errorf("none of version %d or later is installed and the download did not work (%w): install PostgreSQL, or set DATABASE_URL", oldestPostgres, err)
 	}
@@ -37,38 +40,48 @@ func findPostgres(ctx context.Context, want int, data string, who account, progr
 // downloadDir is where downloaded binaries live: a folder that the server's
 // user may enter.
 func downloadDir(who account) (string, error) {
+	name := "postgres-" + string(downloadVersion)
 	if who.switched {
-		return "/var/cache/interlock", nil
+		return filepath.Join("/var/cache/interlock", name), nil
 	}
 	cache, err := os.UserCacheDir()
-	return filepath.Join(cache, "interlock"), err
-}
-
-func downloadedBin(who account) (string, error) {
-	dir, err := downloadDir(who)
-	return filepath.Join(dir, "postgres-"+string(downloadVersion), "bin"), err
+	return filepath.Join(cache, "interlock", name), err
 }
 
 const downloadVersion = embedded.V17
 
 // downloadPostgres fetches the binaries with embedded-postgres. It has no call
-// for that alone, so a throwaway server is started; as root, which PostgreSQL
-// refuses, that start fails after the download. What counts is a program that
-// tells its version afterwards.
-func downloadPostgres(ctx context.Context, who account, repository string) (installation, error) {
-	bin, err := downloadedBin(who)
+// for that alone, so a throwaway server is started. They are unpacked file by
+// file, so into appears only when all are there.
+func downloadPostgres(ctx context.Context, into, repository string) (installation, error) {
+	if err := makeDir(filepath.Dir(into)); err != nil {
+		return installation{}, err
+	}
+	unpacked, err := os.MkdirTemp(filepath.Dir(into), "unpacking-")
 	if err != nil {
 		return installation{}, err
 	}
-	if err := makeDir(filepath.Dir(bin)); err != nil {
+	defer os.RemoveAll(unpacked)
+	if err := throwawayStart(ctx, unpacked, repository); err != nil && !unpackedBefore(err) {
 		return installation{}, err
 	}
-	startErr := throwawayStart(ctx, filepath.Dir(bin), repository)
-	major, err := postgresMajor(ctx, bin)
+	major, err := postgresMajor(ctx, filepath.Join(unpacked, "bin"))
 	if err != nil {
-		return installation{}, errors.Join(startErr, err)
+		return installation{}, err
 	}
-	return installation{bin, major}, nil
+	if err := os.Chmod(unpacked, 0o755); err != nil {
+		return installation{}, err
+	}
+	if err := os.Rename(unpacked, into); err != nil && !errors.Is(err, os.ErrExist) {
+		return installation{}, err // existing: another process was quicker
+	}
+	return installation{filepath.Join(into, "bin"), major}, nil
+}
+
+// unpackedBefore recognises the failure of the step after unpacking, which is
+// certain for root: PostgreSQL refuses to run as root.
+func unpackedBefore(err error) bool {
+	return strings.Contains(err.Error(), "unable to init database")
 }
 
 // throwawayStart is bounded although the library is not: what it still does

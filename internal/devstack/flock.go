@@ -3,6 +3,7 @@ package devstack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -40,6 +41,14 @@ func waitLock(ctx context.Context, path string) (*os.File, error) {
 		return true, err
 	})
 	return lock, err
+}
+
+// withLast adds what the last try said to the end of waiting.
+func withLast(err, last error) error {
+	if err == nil || last == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, last)
 }
 
 // poll asks every interval until done, a failure, or the end of ctx.

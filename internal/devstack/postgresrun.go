@@ -86,10 +86,7 @@ func (p *Postgres) awaitAnswer(ctx context.Context, child *process) error {
 		last = p.ping(ctx)
 		return last == nil, nil
 	})
-	if ctx.Err() != nil {
-		return fmt.Errorf("no answer: %w: %w", err, last)
-	}
-	return err
+	return withLast(err, last)
 }
 
 func (p *Postgres) ping(ctx context.Context) error {

@@ -56,6 +56,9 @@ func (p *process) reap() {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
+// fate says how a child that was reaped ended.
+func (p *process) fate() string { return p.cmd.ProcessState.String() }
+
 func (p *process) exited() bool {
 	select {
 	case <-p.done:

@@ -81,7 +81,7 @@ func (c *supervised) awaitReady(ctx context.Context) error {
 	var last error
 	err := poll(ctx, 25*time.Millisecond, func() (bool, error) {
 		if first.exited() {
-			return false, fmt.Errorf("%w (%w): %s", errEndedEarly, first.err, lastWords(c.log))
+			return false, fmt.Errorf("%w (%s): %s", errEndedEarly, first.fate(), lastWords(c.log))
 		}
 		if c.spec.Ready == nil {
 			return true, nil
@@ -89,10 +89,7 @@ func (c *supervised) awaitReady(ctx context.Context) error {
 		last = c.spec.Ready(ctx)
 		return last == nil, nil
 	})
-	if ctx.Err() != nil {
-		return fmt.Errorf("not ready: %w: %w", err, last)
-	}
-	return err
+	return withLast(err, last)
 }
 
 func (c *supervised) watch() {
@@ -105,13 +102,13 @@ func (c *supervised) watch() {
 			return
 		}
 		if c.spec.Backoff == 0 {
-			fmt.Fprintf(c.progress, "%s: ended (%v); see %s\n", c.spec.Name, p.err, c.log)
+			fmt.Fprintf(c.progress, "%s: ended (%s); see %s\n", c.spec.Name, p.fate(), c.log)
 			return
 		}
 		if time.Since(began) > recovered {
 			pause = c.spec.Backoff
 		}
-		fmt.Fprintf(c.progress, "%s: ended (%v), starting it again in %s; see %s\n", c.spec.Name, p.err, pause, c.log)
+		fmt.Fprintf(c.progress, "%s: ended (%s), starting it again in %s; see %s\n", c.spec.Name, p.fate(), pause, c.log)
 		if !c.relaunch(&pause) {
 			return
 		}

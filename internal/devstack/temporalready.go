@@ -28,10 +28,7 @@ func (t *Temporal) awaitReady(ctx context.Context, child *process) error {
 		last = t.check(ctx)
 		return last == nil, nil
 	})
-	if ctx.Err() != nil {
-		return fmt.Errorf("no answer: %w: %w", err, last)
-	}
-	return err
+	return withLast(err, last)
 }
 
 // check passes when clients can dial the namespace and use its attributes.
@@ -111,7 +108,7 @@ func awaitQueryable(ctx context.Context, c client.Client, namespace string, attr
 		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("search attributes: %w: %w", err, last)
+		return fmt.Errorf("search attributes: %w", withLast(err, last))
 	}
 	return nil
 }
