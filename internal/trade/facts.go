@@ -42,7 +42,7 @@ type Override struct {
 type Facts struct {
 	Now              time.Time       // database clock, after the lock
 	Policy           *Policy         // nil: the user has none
-	PolicyVersion    int             //
+	PolicyVersion    int             // of Policy
 	Control          TradingState    // the stricter of account and global
 	UnresolvedOrders []string        // proposals whose order in this asset is in doubt
 	UnknownOrder     string          // an exchange order that bears this proposal's ID and that we lack
@@ -82,7 +82,7 @@ type MarketFact struct {
 type PastTrade struct {
 	Ref     string    // proposal, or where the row came from
 	Asset   string    // base asset
-	Side    Side      //
+	Side    Side      // buy or sell
 	At      time.Time // last fill; the claim while it is open
 	KnownAt time.Time // when our records first held it
 	Open    bool

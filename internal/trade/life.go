@@ -24,7 +24,7 @@ type Claim struct {
 type Life struct {
 	Proposal      Proposal `json:"proposal"`
 	Claim         *Claim   `json:"claim,omitempty"`         // nil: never claimed
-	Attempts      int      `json:"attempts,omitempty"`      //
+	Attempts      int      `json:"attempts,omitempty"`      // how many have a row
 	InDoubt       int      `json:"inDoubt,omitempty"`       // number of the attempt without a verdict; 0: none
 	AcceptedOrder string   `json:"acceptedOrder,omitempty"` // the exchange's order ID; empty: none accepted
 	Order         *Order   `json:"order,omitempty"`         // as recorded at the end
