@@ -1,0 +1,129 @@
+package devstack_test
+
+import (
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	sdktemporal "go.temporal.io/sdk/temporal"
+
+	"interlock/internal/devstack"
+	"interlock/internal/devstack/devtest"
+)
+
+func dial(t *testing.T, s *devstack.Temporal) client.Client {
+	t.Helper()
+	return devtest.Server{Address: s.Address(), Namespace: s.Namespace()}.Client(t)
+}
+
+func startWorkflow(t *testing.T, s *devstack.Temporal, id string, attributes ...sdktemporal.SearchAttributeUpdate) {
+	t.Helper()
+	_, err := dial(t, s).ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: id, TaskQueue: "nobody-listens", TypedSearchAttributes: sdktemporal.NewSearchAttributes(attributes...),
+	}, "Proposal")
+	require.NoError(t, err)
+}
+
+func requireRunning(t *testing.T, s *devstack.Temporal, id string) {
+	t.Helper()
+	found, err := dial(t, s).DescribeWorkflowExecution(t.Context(), id, "")
+	require.NoError(t, err)
+	require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_RUNNING, found.GetWorkflowExecutionInfo().GetStatus())
+}
+
+func TestTemporalKeepsWorkflowsOverStopAndKill(t *testing.T) {
+	t.Parallel()
+	s := devtest.PrivateTemporal(t, devstack.TemporalConfig{})
+	address := s.Address()
+	startWorkflow(t, s, "prop-1")
+	require.NoError(t, s.Restart(t.Context()))
+	require.Equal(t, address, s.Address())
+	requireRunning(t, s, "prop-1")
+
+	startWorkflow(t, s, "prop-2")
+	ended := s.Done()
+	require.NoError(t, s.Kill())
+	<-ended
+	require.NoError(t, s.Restart(t.Context()))
+	requireRunning(t, s, "prop-1")
+	requireRunning(t, s, "prop-2")
+}
+
+func TestSearchAttributeInventedLaterIsUsable(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "state", "temporal.db")
+	first := devtest.PrivateTemporal(t, devstack.TemporalConfig{
+		DBFile: file, SearchAttributes: map[string]string{"Market": "Keyword"},
+	})
+	startWorkflow(t, first, "prop-1", sdktemporal.NewSearchAttributeKeyKeyword("Market").ValueSet("BTC-EUR"))
+	require.NoError(t, first.Stop())
+
+	second := devtest.PrivateTemporal(t, devstack.TemporalConfig{
+		DBFile: file, SearchAttributes: map[string]string{"Market": "Keyword", "BlockedBy": "KeywordList"},
+	})
+	startWorkflow(t, second, "prop-2", sdktemporal.NewSearchAttributeKeyKeywordList("BlockedBy").ValueSet([]string{"COOLDOWN_BLOCKED"}))
+	require.NoError(t, second.Stop())
+}
+
+func TestSearchAttributeOfAnotherTypeIsRefused(t *testing.T) {
+	t.Parallel()
+	s := devtest.Namespace(t, map[string]string{"Market": "Keyword"})
+	c := s.Client(t)
+	err := devstack.RegisterSearchAttributes(t.Context(), c, s.Namespace, map[string]string{"Market": "Int"})
+	require.ErrorContains(t, err, "search attribute Market is Keyword in Temporal, and Int here")
+	err = devstack.RegisterSearchAttributes(t.Context(), c, s.Namespace, map[string]string{"Side": "Colour"})
+	require.ErrorContains(t, err, `search attribute Side: no type "Colour"`)
+}
+
+func TestTemporalServesItsWebUI(t *testing.T) {
+	t.Parallel()
+	s, err := devstack.StartTemporal(t.Context(), devstack.TemporalConfig{
+		Path: devtest.TemporalPath(t), Namespace: "trading", Log: filepath.Join(t.TempDir(), "log"),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+	startWorkflow(t, s, "prop-1")
+	eventually(t, func() bool {
+		answer, err := http.Get(s.UIURL())
+		return err == nil && answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
+	}, "no Web UI at %s", s.UIURL())
+	require.NoError(t, s.Stop())
+	requireGone(t, s.Pid())
+}
+
+func TestTakenTemporalPortsAreNamed(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	for want, cfg := range map[string]devstack.TemporalConfig{
+		"for Temporal is taken":            {Port: port, UIPort: devstack.Headless},
+		"for the Temporal Web UI is taken": {UIPort: port},
+	} {
+		cfg.Path = devtest.TemporalPath(t)
+		_, err := devstack.StartTemporal(t.Context(), cfg)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestTemporalThatEndsEarlyLeavesItsLastWords(t *testing.T) {
+	t.Parallel()
+	_, err := devstack.StartTemporal(t.Context(), devstack.TemporalConfig{
+		Path: devtest.TemporalPath(t), UIPort: devstack.Headless, Log: filepath.Join(t.TempDir(), "log"),
+		SearchAttributes: map[string]string{"Market": "Colour"},
+	})
+	require.ErrorContains(t, err, "ended while starting")
+	require.ErrorContains(t, err, "Colour")
+}
+
+func TestKilledProcessLeavesNoTemporal(t *testing.T) {
+	t.Parallel()
+	parent, pid := startHelper(t, "temporal", "", nil)
+	killHelper(t, parent)
+	requireGone(t, pid)
+}
