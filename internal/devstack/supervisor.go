@@ -48,7 +48,7 @@ func NewSupervisor(dir string, progress io.Writer) (*Supervisor, error) {
 		progress = io.Discard
 	}
 	logs := filepath.Join(dir, "logs")
-	if err := makeDir(logs); err != nil {
+	if err := makePrivateDir(logs); err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
 	return &Supervisor{logs: logs, progress: progress}, nil

@@ -24,7 +24,7 @@ const Headless = -1
 // TemporalConfig says how to run a development server.
 type TemporalConfig struct {
 	Path             string            // the temporal binary, see EnsureTemporal
-	DBFile           string            // keeps workflows over restarts; empty keeps nothing
+	DBFile           string            // keeps workflows over restarts, best in a folder of its own; empty keeps nothing
 	Port             int               // 0 picks a free one
 	UIPort           int               // 0 picks a free one, Headless serves none
 	Namespace        string            // empty is "default"
@@ -64,7 +64,7 @@ func StartTemporal(ctx context.Context, cfg TemporalConfig) (*Temporal, error) {
 	}
 	t := &Temporal{cfg: cfg}
 	if cfg.DBFile != "" {
-		if err := makeDir(filepath.Dir(cfg.DBFile)); err != nil {
+		if err := makePrivateDir(filepath.Dir(cfg.DBFile)); err != nil {
 			return nil, fmt.Errorf("start Temporal: %w", err)
 		}
 	}
