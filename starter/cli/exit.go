@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The exit codes, as the help documents them.
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitBlocked     = 3
+	exitUnavailable = 4
+	exitClosed      = 5
+	exitRefused     = 6
+	exitUnknown     = 7
+)
+
+// exitError is an error with the code to end with. A silent one has said
+// everything already.
+type exitError struct {
+	code   int
+	silent bool
+	err    error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func ends(code int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{code: code, err: err}
+}
+
+func usage(err error) error {
+	var known *exitError
+	if errors.As(err, &known) {
+		return err
+	}
+	return ends(exitUsage, fmt.Errorf("%w; see --help", err))
+}
+
+func unavailable(err error) error { return ends(exitUnavailable, err) }
+
+// answered is the end of a command whose answer was printed.
+func answered(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &exitError{code: code, silent: true, err: fmt.Errorf("exit code %d", code)}
+}
+
+// report prints an error as one line and returns the exit code.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	code := exitFailed
+	var e *exitError
+	if errors.As(err, &e) {
+		code = e.code
+	}
+	if e == nil || !e.silent {
+		fmt.Fprintln(stderr, "starter: "+oneLine(err.Error()))
+	}
+	return code
+}
+
+// oneLine joins the lines of a joined error.
+func oneLine(text string) string {
+	var parts []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, " | ")
+}
