@@ -11,47 +11,16 @@ import (
 	"github.com/shopspring/decimal"
 
 	"interlock/internal/trade"
+	"interlock/internal/view"
 )
 
-// ProposalView is a proposal with everything that has become of it.
-type ProposalView struct {
-	trade.Proposal
-	Execution    *ExecutionView // nil: never claimed
-	Failure      *trade.Failure // nil: did not fail
-	Blocks       []trade.Block  // of the last verdict, unless that one claimed
-	CancelledBy  string         // who asked to give it up
-	CancelReason string
-	UpdatedAt    time.Time
-}
-
-// ExecutionView is the execution of a proposal so far.
-type ExecutionView struct {
-	RequestID         string // the request that won the claim in force
-	ClientOrderID     uuid.UUID
-	Status            trade.Status
-	ClaimedAt         time.Time
-	EndedAt           *time.Time        // nil: it is open
-	OrderID           string            // empty: none was accepted, as far as is known
-	OrderStatus       trade.OrderStatus // empty until it is recorded
-	FilledAmount      decimal.Decimal   // base asset
-	FilledAmountQuote decimal.Decimal   // quote asset
-	FeePaid           decimal.Decimal
-	FeeCurrency       string
-	Attempts          int
-	Looks             int        // for its order
-	LastLook          *time.Time // nil: nobody has looked
-	InDoubt           int        // number of the attempt without a verdict; 0: none
-	DoubtUntil        *time.Time // exchange clock: before this the doubtful request may still act
-}
-
-// ProposalFilter narrows a list of proposals; empty fields do not.
-type ProposalFilter struct {
-	UserID    string
-	AccountID string
-	Status    trade.Status
-	Before    string // ID of the last proposal of the page before
-	Limit     int    // 50 when zero, at most 500
-}
+// What people are shown is shaped by package view.
+type (
+	ProposalView   = view.Proposal
+	ExecutionView  = view.Execution
+	ProposalFilter = view.Filter
+	Identity       = view.Identity
+)
 
 type viewRow struct {
 	proposalRow

@@ -16,13 +16,6 @@ import (
 // tokenPrefix lets secret scanners recognise a token that leaked.
 const tokenPrefix = "ilk_"
 
-// Identity is who a token speaks for.
-type Identity struct {
-	TokenID   string `db:"id"`
-	UserID    string `db:"user_id"`
-	AccountID string `db:"account_id"`
-}
-
 // Token is what is known of a token; the token itself is not.
 type Token struct {
 	ID        string     `db:"id" json:"id"`

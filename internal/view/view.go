@@ -1,0 +1,60 @@
+// Package view says what people are shown of a proposal, and who asks. It owns
+// the shapes that stores fill and that HTTP API and command line print. It
+// decides nothing and reads nothing.
+package view
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+
+	"interlock/internal/trade"
+)
+
+// Identity is who a token speaks for.
+type Identity struct {
+	TokenID   string `db:"id"`
+	UserID    string `db:"user_id"`
+	AccountID string `db:"account_id"`
+}
+
+// Proposal is a proposal with everything that has become of it.
+type Proposal struct {
+	trade.Proposal
+	Execution    *Execution     // nil: never claimed
+	Failure      *trade.Failure // nil: did not fail
+	Blocks       []trade.Block  // of the last verdict, unless that one claimed
+	CancelledBy  string         // who asked to give it up
+	CancelReason string
+	UpdatedAt    time.Time
+}
+
+// Execution is the execution of a proposal so far.
+type Execution struct {
+	RequestID         string // the request that won the claim in force
+	ClientOrderID     uuid.UUID
+	Status            trade.Status
+	ClaimedAt         time.Time
+	EndedAt           *time.Time        // nil: it is open
+	OrderID           string            // empty: none was accepted, as far as is known
+	OrderStatus       trade.OrderStatus // empty until it is recorded
+	FilledAmount      decimal.Decimal   // base asset
+	FilledAmountQuote decimal.Decimal   // quote asset
+	FeePaid           decimal.Decimal
+	FeeCurrency       string
+	Attempts          int
+	Looks             int        // for its order
+	LastLook          *time.Time // nil: nobody has looked
+	InDoubt           int        // number of the attempt without a verdict; 0: none
+	DoubtUntil        *time.Time // exchange clock: before this the doubtful request may still act
+}
+
+// Filter narrows a list of proposals; empty fields do not.
+type Filter struct {
+	UserID    string
+	AccountID string
+	Status    trade.Status
+	Before    string // ID of the last proposal of the page before
+	Limit     int    // 50 when zero, at most 500
+}
