@@ -78,7 +78,7 @@ func (b *bench) claim() *trade.Claim {
 	return &trade.Claim{
 		ExecutionID: 1, ProposalID: b.life.Proposal.ID, AccountID: "paper", ClientOrderID: uuid.MustParse("2be7d0df-d8dc-4b93-a550-8876f3b393e9"),
 		Plan:      trade.Plan{Market: "BTC-EUR", Side: trade.Buy, OrderType: trade.LimitOrder, TimeInForce: "IOC", Amount: &amount},
-		ClaimedAt: b.env.Now(), NextAttempt: 1, Untried: true,
+		ClaimedAt: b.life.Proposal.CreatedAt, NextAttempt: 1, Untried: true,
 	}
 }
 
@@ -111,7 +111,6 @@ type answer struct {
 	rejected error
 	result   *ExecuteResult
 	err      error
-	at       time.Time
 }
 
 func (a *answer) Accept()          {}

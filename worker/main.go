@@ -1,0 +1,217 @@
+// Command worker hosts one role of Interlock: the workflows and records
+// (proposals), the trade key (orders), or the market (scans). It wires adapters
+// to activities and runs until it is told to stop; then it drains what runs,
+// within a bound.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"interlock/activities/scans"
+	"interlock/internal/bitvavo/market"
+	bitvavo "interlock/internal/bitvavo/orders"
+	"interlock/internal/config"
+	"interlock/internal/postgres"
+	"interlock/internal/telemetry"
+	"interlock/workflows"
+)
+
+func main() {
+	role := flag.String("role", "", "what this process hosts: proposals, orders, scans, or all (paper only)")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *role); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, role string) error {
+	cfg, err := config.Worker(role, os.Getenv)
+	if err != nil {
+		return err
+	}
+	p, err := newProcess(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	return p.serve(ctx)
+}
+
+// process is a worker process with its connections.
+type process struct {
+	cfg      config.WorkerConfig
+	log      *slog.Logger
+	metrics  *telemetry.Telemetry
+	store    *postgres.Store
+	temporal client.Client
+	workers  []worker.Worker
+	identity string
+	closers  []func()
+}
+
+func newProcess(ctx context.Context, cfg config.WorkerConfig) (*process, error) {
+	host, _ := os.Hostname()
+	p := &process{
+		cfg: cfg, identity: fmt.Sprintf("%s/%s/%d", cfg.Role, host, os.Getpid()),
+		log: telemetry.Logger(os.Stderr, "interlock-worker-"+string(cfg.Role)),
+	}
+	if err := p.connect(ctx); err != nil {
+		p.close()
+		return nil, err
+	}
+	if cfg.Notice != "" {
+		p.log.Warn(cfg.Notice)
+	}
+	return p, nil
+}
+
+// connect opens the database, checks the venue, and dials Temporal, in this
+// order: a worker of the wrong account must not even poll.
+func (p *process) connect(ctx context.Context) (err error) {
+	if p.metrics, err = telemetry.Start(ctx, p.cfg.MetricsAddr, "interlock-worker-"+string(p.cfg.Role)); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, func() { _ = p.metrics.Shutdown(context.WithoutCancel(ctx)) })
+	if p.store, err = postgres.Open(ctx, p.cfg.DatabaseURL.Reveal()); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, p.store.Close)
+	if err := p.checkVenue(ctx); err != nil {
+		return err
+	}
+	options := p.cfg.Temporal
+	options.MetricsHandler, options.Logger, options.Identity = p.metrics.Handler(), p.log, p.identity
+	if p.temporal, err = client.DialContext(ctx, options); err != nil {
+		return fmt.Errorf("temporal: %w", err)
+	}
+	p.closers = append(p.closers, p.temporal.Close)
+	return nil
+}
+
+func (p *process) hosts(role config.Role) bool {
+	return p.cfg.Role == role || p.cfg.Role == config.All
+}
+
+// checkVenue refuses to serve an account at an exchange that is not its own.
+func (p *process) checkVenue(ctx context.Context) error {
+	if p.cfg.Role == config.Proposals {
+		return nil
+	}
+	a, err := p.store.Account(ctx, p.cfg.Account)
+	if err != nil {
+		return fmt.Errorf("INTERLOCK_ACCOUNT: account %s: %w", p.cfg.Account, err)
+	}
+	return config.CheckVenue(config.Account{ID: a.ID, Venue: a.Venue, RESTURL: a.RESTURL}, p.cfg.Exchange.URL)
+}
+
+// serve runs until ctx ends, then drains.
+func (p *process) serve(ctx context.Context) error {
+	refresh, err := p.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.drain()
+	for _, w := range p.workers {
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("start worker: %w", err)
+		}
+	}
+	if err := p.schedule(ctx); err != nil {
+		return err
+	}
+	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
+	if refresh != nil {
+		refresh.Run(ctx)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// prepare builds what the role hosts; it starts nothing.
+func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
+	if p.hosts(config.Proposals) {
+		if err := ensureSearchAttributes(ctx, p.temporal, p.cfg.Temporal.Namespace); err != nil {
+			return nil, err
+		}
+		p.workers = append(p.workers, hostProposals(p.temporal, p.store, p.metrics.Metrics()))
+	}
+	if p.hosts(config.Orders) {
+		if err := p.prepareOrders(); err != nil {
+			return nil, err
+		}
+	}
+	if !p.hosts(config.Scans) {
+		return nil, nil
+	}
+	reader, err := market.New(market.Config{URL: p.cfg.Exchange.URL, Key: p.cfg.Readonly.Key.Reveal(), Secret: p.cfg.Readonly.Secret.Reveal()})
+	if err != nil {
+		return nil, err
+	}
+	p.closers = append(p.closers, reader.Close)
+	return &scans.Refresher{Market: reader, Facts: p.store, Account: p.cfg.Account, Every: time.Second, Log: p.log}, nil
+}
+
+func (p *process) prepareOrders() error {
+	signed, err := bitvavo.New(bitvavo.Config{
+		URL: p.cfg.Exchange.URL, Key: p.cfg.Trade.Key.Reveal(), Secret: p.cfg.Trade.Secret.Reveal(), OperatorID: p.cfg.OperatorID,
+	})
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, signed.Close)
+	p.workers = append(p.workers, hostOrders(p.temporal, ordersHost{
+		account: p.cfg.Account, identity: p.identity, rps: p.cfg.TradeRPS,
+		exchange: exchange{signed}, store: p.store, count: p.metrics.Metrics(), log: p.log,
+	})...)
+	return nil
+}
+
+// schedule makes the periodic workflows of the role exist, and runs them once.
+func (p *process) schedule(ctx context.Context) error {
+	var errs []error
+	if p.hosts(config.Proposals) {
+		errs = append(errs, ensureSchedule(ctx, p.temporal, workflows.SweepID, sweepEvery, workflows.SweepType))
+	}
+	if p.hosts(config.Orders) {
+		errs = append(errs, ensureSchedule(ctx, p.temporal, workflows.ReconcileID(p.cfg.Account), reconcileEvery, workflows.ReconcileType, p.cfg.Account))
+	}
+	return errors.Join(errs...)
+}
+
+// drain stops polling and waits for what runs, at most drainWithin.
+func (p *process) drain() {
+	p.log.Info("draining", "within", drainWithin)
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	for _, w := range p.workers {
+		running.Go(w.Stop)
+	}
+	go func() { running.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(drainWithin + 5*time.Second):
+		p.log.Warn("stopped before everything was drained")
+	}
+}
+
+func (p *process) close() {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		p.closers[i]()
+	}
+}
