@@ -1,0 +1,360 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"interlock/internal/devstack/devtest"
+	"interlock/internal/trade"
+	"interlock/workflows"
+)
+
+func dec(text string) decimal.Decimal { return decimal.RequireFromString(text) }
+
+func TestExecutedTwiceIsOneOrder(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.propose("p")
+	first := s.execute("p")
+	require.Equal(t, trade.Executed, first.Status)
+	require.True(t, first.Claimed)
+	require.Equal(t, "0.001", first.Order.FilledAmount)
+	second := s.execute("p")
+	require.Equal(t, trade.Executed, second.Status)
+	require.False(t, second.Claimed)
+	require.Len(t, s.ordered(), 1)
+	require.Equal(t, first.Order.OrderID, s.ordered()[0]["orderId"])
+}
+
+func TestFiftyExecutesAtOnceAreOneOrder(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 2)
+	s.delayReplies(2 * time.Second)
+	s.propose("p")
+	claimed := make([]bool, 50)
+	var all sync.WaitGroup
+	for i := range claimed {
+		all.Go(func() {
+			r, err := s.ask("p", workflows.ExecuteRequest{})
+			claimed[i] = err == nil && r.Claimed
+		})
+	}
+	all.Wait()
+	require.Equal(t, 1, trues(claimed))
+	require.Len(t, s.ordered(), 1)
+}
+
+func trues(list []bool) int {
+	n := 0
+	for _, b := range list {
+		if b {
+			n++
+		}
+	}
+	return n
+}
+
+func TestHourlyLimitHoldsOverFourWorkerProcesses(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 4, func(p *trade.Policy) { p.TradesPerHour = trade.CountLimit{Value: 3} })
+	claimed, blocked := make([]bool, 40), make([]bool, 40)
+	var all sync.WaitGroup
+	for i := range 40 {
+		s.propose(fmt.Sprintf("p%d", i))
+	}
+	for i := range 40 {
+		all.Go(func() {
+			r, err := s.ask(fmt.Sprintf("p%d", i), workflows.ExecuteRequest{})
+			claimed[i] = err == nil && r.Claimed
+			blocked[i] = err == nil && len(r.Blocks) == 1 && r.Blocks[0].Code == trade.HourlyLimitReached
+		})
+	}
+	all.Wait()
+	require.Equal(t, 3, trues(claimed))
+	require.Equal(t, 37, trues(blocked))
+	require.Len(t, s.ordered(), 3)
+}
+
+// The worker dies after the exchange accepted and before it answered.
+func TestKilledAfterAcceptanceIsFoundNotOrderedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.delayReplies(4 * time.Second)
+	s.propose("p")
+	s.executing("p")
+	s.eventually(20*time.Second, "the order at the exchange", func() bool { return len(s.ordered()) == 1 })
+	s.kill("orders")
+	s.delayReplies(0)
+	restarted := time.Now()
+	s.start("orders-again", "orders")
+	s.becomes("p", trade.Executed, time.Minute)
+	t.Logf("EXECUTED %s after the new worker was started", time.Since(restarted).Round(100*time.Millisecond))
+	require.Len(t, s.ordered(), 1)
+}
+
+// The worker dies before anything left: the attempt is voided, the order is
+// placed by a new attempt or not at all, and never twice.
+func TestKilledProposalsWorkerLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.delayReplies(2 * time.Second)
+	s.propose("p")
+	s.executing("p")
+	s.eventually(20*time.Second, "a claim", func() bool { return s.count(`SELECT count(*) FROM interlock.trade_executions`) == 1 })
+	s.kill("proposals-0")
+	s.start("proposals-again", "proposals")
+	s.eventually(90*time.Second, "an end", func() bool { st := s.status("p"); return st == trade.Executed || st == trade.Failed })
+	want := 0
+	if s.status("p") == trade.Executed {
+		want = 1
+	}
+	require.Len(t, s.ordered(), want)
+}
+
+// A zombie: frozen past every timeout while another worker goes on, then thawed.
+func TestFrozenOrdersWorkerThatThawsPlacesNoSecondOrder(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.fault(map[string]any{"kind": "delay", "method": "GET", "path": "/order", "exact": true, "count": 1, "delayMs": 3000})
+	s.propose("p")
+	s.executing("p")
+	s.eventually(20*time.Second, "an attempt's row", func() bool { return s.count(`SELECT count(*) FROM interlock.order_attempts`) == 1 })
+	s.signal("orders", syscall.SIGSTOP)
+	s.start("orders-second", "orders")
+	s.eventually(2*time.Minute, "an end", func() bool { st := s.status("p"); return st == trade.Executed || st == trade.Failed })
+	before := len(s.ordered())
+	s.signal("orders", syscall.SIGCONT)
+	s.propose("q")
+	require.Equal(t, trade.Executed, s.execute("q").Status, "trading goes on")
+	s.eventually(30*time.Second, "the thawed worker's comparison", func() bool {
+		return s.count(`SELECT count(*) FROM interlock.exchange_differences`) == 0
+	})
+	require.Len(t, s.ordered(), before+1)
+	if s.status("p") == trade.Failed {
+		require.Zero(t, before)
+	}
+}
+
+func TestTerminatedExecutingProposalIsFinishedByLooking(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.delayReplies(3 * time.Second)
+	s.propose("p")
+	s.executing("p")
+	s.eventually(20*time.Second, "the order at the exchange", func() bool { return len(s.ordered()) == 1 })
+	require.NoError(t, s.temporal.TerminateWorkflow(ctx, "p", "", "by hand"))
+	s.delayReplies(0)
+	s.becomes("p", trade.Executed, 90*time.Second)
+	require.Len(t, s.ordered(), 1)
+}
+
+func TestClosedDeletedResetAndWipedWorkflowsNeverOrderAgain(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.propose("p")
+	require.True(t, s.execute("p").Claimed)
+
+	run, err := s.temporal.DescribeWorkflowExecution(ctx, "p", "")
+	require.NoError(t, err)
+	_, err = s.temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: s.server.Namespace, Reason: "by hand", RequestId: "reset-1", WorkflowTaskFinishEventId: firstTask(t, s),
+		WorkflowExecution: &common.WorkflowExecution{WorkflowId: "p", RunId: run.GetWorkflowExecutionInfo().GetExecution().GetRunId()},
+	})
+	require.NoError(t, err)
+	require.False(t, s.execute("p").Claimed, "after a reset")
+
+	_, err = s.temporal.WorkflowService().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{
+		Namespace: s.server.Namespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: "p"},
+	})
+	require.NoError(t, err)
+	require.False(t, s.execute("p").Claimed, "after a deletion")
+
+	s.server = devtest.Namespace(t, workflows.SearchAttributes())
+	s.temporal = s.server.Client(t)
+	s.start("proposals-elsewhere", "proposals")
+	s.start("orders-elsewhere", "orders")
+	r := s.execute("p")
+	require.False(t, r.Claimed, "after all of Temporal was lost")
+	require.Equal(t, trade.Executed, r.Status)
+	require.Len(t, s.ordered(), 1)
+}
+
+// firstTask is the first completed workflow task of p's last run: a reset to
+// it lives everything again.
+func firstTask(t *testing.T, s *stack) int64 {
+	t.Helper()
+	for events := s.temporal.GetWorkflowHistory(ctx, "p", "", false, 0); events.HasNext(); {
+		e, err := events.Next()
+		require.NoError(t, err)
+		if e.GetWorkflowTaskCompletedEventAttributes() != nil {
+			return e.GetEventId()
+		}
+	}
+	require.Fail(t, "no workflow task")
+	return 0
+}
+
+// Every fault of the exchange: at most one order, and our belief agrees.
+func TestFaultsOfTheExchangeNeverDouble(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	post := func(kind string, more map[string]any) map[string]any {
+		f := map[string]any{"kind": kind, "method": "POST", "path": "/order", "count": 1}
+		for k, v := range more {
+			f[k] = v
+		}
+		return f
+	}
+	for i, c := range []struct {
+		fault map[string]any
+		want  []trade.Status
+	}{
+		{post("accept-then-drop", nil), []trade.Status{trade.Executed}},
+		{post("empty", nil), []trade.Status{trade.Executed}},
+		{post("truncated", nil), []trade.Status{trade.Executed}},
+		{post("html", map[string]any{"placed": true}), []trade.Status{trade.Executed}},
+		{post("503", map[string]any{"code": 109, "placed": true}), []trade.Status{trade.Executed}},
+		{post("503", map[string]any{"code": 109}), []trade.Status{trade.Failed}},
+		{post("drop-before", nil), []trade.Status{trade.Failed}},
+		{post("105", nil), []trade.Status{trade.Executed, trade.Failed}},
+		{post("redirect", nil), []trade.Status{trade.Failed}},
+	} {
+		id := fmt.Sprintf("p%d", i)
+		before := len(s.ordered())
+		s.fault(c.fault)
+		s.propose(id)
+		s.executing(id)
+		s.eventually(90*time.Second, fmt.Sprint("an end after ", c.fault), func() bool {
+			st := s.status(id)
+			return st == trade.Executed || st == trade.Failed
+		})
+		status := s.status(id)
+		require.Contains(t, c.want, status, c.fault)
+		want := before
+		if status == trade.Executed {
+			want++
+		}
+		require.Len(t, s.ordered(), want, c.fault)
+		s.heal()
+	}
+}
+
+func TestCutDatabaseIsTriedAgainAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	stop := make(chan struct{})
+	var cutter sync.WaitGroup
+	cutter.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(30 * time.Millisecond):
+				var n int
+				_ = s.query(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename LIKE 'test_proposals_%' AND datname = current_database()`, &n)
+			}
+		}
+	})
+	for i := range 10 {
+		s.propose(fmt.Sprintf("p%d", i))
+		s.executing(fmt.Sprintf("p%d", i))
+	}
+	s.eventually(30*time.Second, "claims under cuts", func() bool { return s.count(`SELECT count(*) FROM interlock.trade_executions`) > 0 })
+	close(stop)
+	cutter.Wait()
+	s.eventually(2*time.Minute, "every claim has an end", func() bool {
+		return s.count(`SELECT count(*) FROM interlock.trade_executions WHERE ended_at IS NULL`) == 0
+	})
+	require.Len(t, s.ordered(), s.count(`SELECT count(*) FROM interlock.trade_executions WHERE status = 'EXECUTED'`))
+}
+
+func TestProposalOfAnotherProgramGetsAWorkflow(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.propose("foreign")
+	s.eventually(time.Minute, "a workflow for it", func() bool {
+		_, err := s.temporal.DescribeWorkflowExecution(ctx, "foreign", "")
+		return err == nil
+	})
+	require.NoError(t, s.temporal.SignalWorkflow(ctx, "foreign", "", workflows.CancelSignal, workflows.CancelRequest{Actor: "anna", Reason: "news"}))
+	s.becomes("foreign", trade.Cancelled, 20*time.Second)
+}
+
+func TestStoppingWorkerWritesDownTheOrderOnTheWire(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.delayReplies(2 * time.Second)
+	s.propose("p")
+	s.executing("p")
+	s.eventually(20*time.Second, "the order at the exchange", func() bool { return len(s.ordered()) == 1 })
+	s.signal("orders", syscall.SIGTERM)
+	state, err := s.processes["orders"].Process.Wait()
+	require.NoError(t, err)
+	require.Zero(t, state.ExitCode())
+	require.Equal(t, 1, s.count(`SELECT count(*) FROM interlock.order_attempts WHERE verdict = 'accepted'`))
+	s.start("orders-again", "orders")
+	s.becomes("p", trade.Executed, time.Minute)
+}
+
+func TestAWorkerRefusesForeignKeysAndForeignVenues(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	path, err := binary()
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		role string
+		more []string
+		says string
+	}{
+		"scans with the trade key":       {"scans", []string{"BITVAVO_TRADE_KEY=x"}, "BITVAVO_TRADE_KEY"},
+		"orders with the read-only key":  {"orders", []string{"BITVAVO_READONLY_KEY=x"}, "BITVAVO_READONLY_KEY"},
+		"proposals with a key at all":    {"proposals", []string{"BITVAVO_TRADE_SECRET=x"}, "BITVAVO_TRADE_SECRET"},
+		"another venue than the account": {"orders", []string{"BITVAVO_REST_URL=http://" + freeAddress(t) + "/v2"}, "not the exchange of account"},
+		"a live exchange nobody allowed": {"orders", []string{"BITVAVO_REST_URL=https://api.bitvavo.com/v2"}, "INTERLOCK_LIVE"},
+	} {
+		cmd := exec.Command(path, "--role", c.role)
+		cmd.Env = append(s.environment(c.role), c.more...)
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit, name)
+		require.Equal(t, 1, exit.ExitCode(), name)
+		require.Contains(t, string(out), c.says, name)
+	}
+}
+
+func TestReadOnlyKeyCannotOrder(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.kill("orders")
+	s.trade = s.read
+	s.start("orders-without-right", "orders")
+	s.propose("p")
+	r := s.execute("p")
+	require.Equal(t, trade.Failed, r.Status)
+	require.Equal(t, "310", r.Failure.ExchangeCode)
+	require.Empty(t, s.ordered())
+}
+
+func TestExchangeThatIsDownFailsInTimeAndMayBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	s.fault(map[string]any{"kind": "down", "method": http.MethodPost, "count": 0})
+	s.fault(map[string]any{"kind": "down", "method": http.MethodGet, "path": "/order", "count": 0})
+	s.propose("p")
+	s.executing("p")
+	s.becomes("p", trade.Failed, 2*time.Minute)
+	require.Empty(t, s.ordered())
+	s.heal()
+	require.Equal(t, trade.Executed, s.execute("p").Status)
+	require.Len(t, s.ordered(), 1)
+}

@@ -1,0 +1,340 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"interlock/internal/devstack/devtest"
+	"interlock/internal/paper"
+	"interlock/internal/postgres"
+	"interlock/internal/trade"
+	"interlock/migrations"
+	"interlock/workflows"
+)
+
+func TestMain(m *testing.M) { devtest.Main(m) }
+
+const account = "paper"
+
+var ctx = context.Background()
+
+// binary is this package built once, with the race detector, so that workers
+// run, die and freeze as processes.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "interlock-worker-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "worker")
+	out, err := exec.Command("go", "build", "-race", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+	return path, nil
+})
+
+// stack is everything real: PostgreSQL with a login per role, a namespace of a
+// Temporal server, a paper exchange over HTTP, and worker processes.
+type stack struct {
+	t         *testing.T
+	owner     *postgres.Store
+	ownerURL  string
+	pool      *pgxpool.Pool
+	temporal  client.Client
+	server    devtest.Server
+	exchange  *httptest.Server
+	trade     paper.Key
+	read      paper.Key
+	processes map[string]*exec.Cmd
+}
+
+// newStack starts one process per role, and as many of role proposals as asked.
+func newStack(t *testing.T, proposalsWorkers int, change ...func(*trade.Policy)) *stack {
+	t.Helper()
+	s := &stack{
+		t: t, ownerURL: devtest.Database(t, migrations.Up), server: devtest.Namespace(t, workflows.SearchAttributes()),
+		trade: paper.NewKey("a", paper.View, paper.Trade), read: paper.NewKey("a", paper.View), processes: map[string]*exec.Cmd{},
+	}
+	s.temporal = s.server.Client(t)
+	s.openExchange()
+	s.openRecords(change)
+	s.start("scans", "scans")
+	for i := range proposalsWorkers {
+		s.start(fmt.Sprintf("proposals-%d", i), "proposals")
+	}
+	s.start("orders", "orders")
+	s.awaitReady()
+	return s
+}
+
+func (s *stack) openExchange() {
+	ex, err := paper.New(paper.Config{Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7})
+	require.NoError(s.t, err)
+	s.exchange = httptest.NewServer(ex.Handler())
+	s.t.Cleanup(func() {
+		s.exchange.CloseClientConnections()
+		s.exchange.Close()
+		require.NoError(s.t, ex.Close())
+	})
+}
+
+func (s *stack) openRecords(change []func(*trade.Policy)) {
+	var err error
+	s.owner, err = postgres.Open(ctx, s.ownerURL)
+	require.NoError(s.t, err)
+	s.t.Cleanup(s.owner.Close)
+	s.pool, err = pgxpool.New(ctx, s.ownerURL)
+	require.NoError(s.t, err)
+	s.t.Cleanup(s.pool.Close)
+	require.NoError(s.t, s.owner.CreateAccount(ctx, postgres.Account{
+		ID: account, Venue: "paper", RESTURL: s.exchange.URL + "/v2", ReadLag: 2 * time.Second,
+	}))
+	_, err = s.owner.PutPolicy(ctx, "anna", account, widePolicy(s.t, change), "test")
+	require.NoError(s.t, err)
+}
+
+func widePolicy(t *testing.T, change []func(*trade.Policy)) trade.Policy {
+	t.Helper()
+	text, err := os.ReadFile("../internal/trade/testdata/policy.json")
+	require.NoError(t, err)
+	p, err := trade.ParsePolicy(text)
+	require.NoError(t, err)
+	p.Cooldown, p.AntiFlip = 0, 0
+	p.TradesPerDay, p.TradesPerHour = trade.CountLimit{Unlimited: true}, trade.CountLimit{Unlimited: true}
+	p.ExposureMarket, p.ExposureAccount = trade.AmountLimit{Unlimited: true}, trade.AmountLimit{Unlimited: true}
+	p.RepeatThrottle = trade.Throttle{Unlimited: true}
+	for _, c := range change {
+		c(&p)
+	}
+	return p
+}
+
+var groups = map[string]string{
+	"proposals": postgres.ProposalsRole, "orders": postgres.OrdersRole, "scans": postgres.ScansRole,
+}
+
+// environment is all that a process of a role gets to see.
+func (s *stack) environment(role string) []string {
+	login := fmt.Sprintf("test_%s_%s", role, strings.ReplaceAll(uuid.NewString(), "-", "")[:8])
+	require.NoError(s.t, postgres.EnsureLogin(ctx, s.ownerURL, login, "secret", groups[role]))
+	url, err := postgres.LoginURL(s.ownerURL, login, "secret")
+	require.NoError(s.t, err)
+	env := []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + s.t.TempDir(), "INTERLOCK_ACCOUNT=" + account, "DATABASE_URL=" + url,
+		"TEMPORAL_ADDRESS=" + s.server.Address, "TEMPORAL_NAMESPACE=" + s.server.Namespace, "BITVAVO_TRADE_RPS=100",
+	}
+	switch role {
+	case "orders":
+		env = append(env, "BITVAVO_REST_URL="+s.exchange.URL+"/v2", "BITVAVO_TRADE_KEY="+s.trade.Key,
+			"BITVAVO_TRADE_SECRET="+s.trade.Secret, "BITVAVO_OPERATOR_ID=7")
+	case "scans":
+		env = append(env, "BITVAVO_REST_URL="+s.exchange.URL+"/v2", "BITVAVO_READONLY_KEY="+s.read.Key, "BITVAVO_READONLY_SECRET="+s.read.Secret)
+	}
+	return env
+}
+
+func (s *stack) start(name, role string) {
+	s.t.Helper()
+	path, err := binary()
+	require.NoError(s.t, err)
+	cmd := exec.Command(path, "--role", role)
+	cmd.Env = s.environment(role)
+	log := &bytes.Buffer{}
+	cmd.Stderr, cmd.Stdout = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(s.t, cmd.Start())
+	s.processes[name] = cmd
+	s.t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGCONT)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		require.NotContains(s.t, log.String(), "DATA RACE", "in "+name)
+		require.NotContains(s.t, log.String(), s.trade.Secret, "a secret in the log of "+name)
+		if s.t.Failed() {
+			s.t.Logf("log of %s:\n%s", name, tail(log.String()))
+		}
+	})
+}
+
+func tail(text string) string {
+	lines := strings.Split(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-30):], "\n")
+}
+
+func (s *stack) signal(name string, sig syscall.Signal) {
+	s.t.Helper()
+	require.NoError(s.t, s.processes[name].Process.Signal(sig))
+}
+
+// kill ends a process as a power cut would.
+func (s *stack) kill(name string) {
+	s.t.Helper()
+	s.signal(name, syscall.SIGKILL)
+	_, _ = s.processes[name].Process.Wait()
+}
+
+func (s *stack) awaitReady() {
+	s.t.Helper()
+	s.eventually(time.Minute, "a first comparison and fresh prices", func() bool {
+		var n int
+		err := s.query(`SELECT count(*) FROM interlock.reconciliations r, interlock.market_facts m, interlock.exchange_clocks`, &n)
+		return err == nil && n > 0
+	})
+}
+
+// eventually waits for a condition; it is how every test here waits.
+func (s *stack) eventually(within time.Duration, what string, met func() bool) {
+	s.t.Helper()
+	require.Eventually(s.t, met, within, 50*time.Millisecond, what)
+}
+
+func (s *stack) query(sql string, into any, args ...any) error {
+	return s.pool.QueryRow(ctx, sql, args...).Scan(into)
+}
+
+func (s *stack) count(sql string, args ...any) int {
+	s.t.Helper()
+	var n int
+	require.NoError(s.t, s.query(sql, &n, args...))
+	return n
+}
+
+func (s *stack) propose(id string) {
+	s.t.Helper()
+	p := trade.Proposal{
+		ID: id, UserID: "anna", AccountID: account, Market: "BTC-EUR", Side: trade.Buy, OrderType: trade.MarketOrder,
+		ExpiresAt: time.Now().Add(10 * time.Minute),
+	}
+	amount, confidence := dec("0.001"), dec("0.9")
+	p.Amount, p.Confidence = &amount, &confidence
+	_, _, err := s.owner.InsertProposal(ctx, p, "anna")
+	require.NoError(s.t, err)
+}
+
+// ask executes a proposal through update-with-start, as any client would.
+func (s *stack) ask(id string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
+	var result workflows.ExecuteResult
+	req.Actor = "anna"
+	bound, cancel := context.WithTimeout(ctx, 40*time.Second)
+	defer cancel()
+	start := s.temporal.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
+		ID: id, TaskQueue: workflows.ProposalsQueue, WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}, workflows.ProposalType, workflows.ProposalInput{})
+	h, err := s.temporal.UpdateWithStartWorkflow(bound, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions: client.UpdateWorkflowOptions{
+			UpdateID: uuid.NewString(), UpdateName: workflows.ExecuteUpdate, Args: []any{req}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		},
+	})
+	if err == nil {
+		err = h.Get(bound, &result)
+	}
+	return result, err
+}
+
+func (s *stack) execute(id string) workflows.ExecuteResult {
+	s.t.Helper()
+	result, err := s.ask(id, workflows.ExecuteRequest{})
+	require.NoError(s.t, err)
+	return result
+}
+
+// executing asks in the background, for what is to be disturbed.
+func (s *stack) executing(id string) {
+	s.t.Helper()
+	var done sync.WaitGroup
+	done.Go(func() { _, _ = s.ask(id, workflows.ExecuteRequest{}) })
+	s.t.Cleanup(done.Wait)
+}
+
+func (s *stack) status(id string) trade.Status {
+	s.t.Helper()
+	life, err := s.owner.ReadState(ctx, id)
+	require.NoError(s.t, err)
+	return life.Proposal.Status
+}
+
+func (s *stack) becomes(id string, want trade.Status, within time.Duration) {
+	s.t.Helper()
+	s.eventually(within, fmt.Sprintf("%s becomes %s", id, want), func() bool { return s.status(id) == want })
+}
+
+// ordered is the exchange's own list of every order there ever was.
+func (s *stack) ordered() []map[string]any {
+	s.t.Helper()
+	var reply any
+	s.admin(http.MethodGet, "/admin/orders", nil, &reply)
+	return orderList(reply)
+}
+
+func orderList(reply any) []map[string]any {
+	list, ok := reply.([]any)
+	if !ok {
+		if object, isObject := reply.(map[string]any); isObject {
+			list, _ = object["orders"].([]any)
+		}
+	}
+	var orders []map[string]any
+	for _, o := range list {
+		orders = append(orders, o.(map[string]any))
+	}
+	return orders
+}
+
+func (s *stack) admin(method, path string, body, into any) {
+	s.t.Helper()
+	text, err := json.Marshal(body)
+	require.NoError(s.t, err)
+	req, err := http.NewRequest(method, s.exchange.URL+path, bytes.NewReader(text))
+	require.NoError(s.t, err)
+	reply, err := http.DefaultClient.Do(req)
+	require.NoError(s.t, err)
+	defer reply.Body.Close()
+	answer, err := io.ReadAll(reply.Body)
+	require.NoError(s.t, err)
+	require.Less(s.t, reply.StatusCode, 300, string(answer))
+	if into != nil {
+		require.NoError(s.t, json.Unmarshal(answer, into))
+	}
+}
+
+func (s *stack) fault(f map[string]any) {
+	s.t.Helper()
+	s.admin(http.MethodPost, "/admin/faults", f, nil)
+}
+
+func (s *stack) heal() { s.t.Helper(); s.admin(http.MethodDelete, "/admin/faults", nil, nil) }
+
+func (s *stack) delayReplies(d time.Duration) {
+	s.t.Helper()
+	s.admin(http.MethodPost, "/admin/delay", map[string]any{"replyDelayMs": d.Milliseconds()}, nil)
+}
+
+// freeAddress is an address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
