@@ -40,6 +40,9 @@ func recordsRetry() *temporal.RetryPolicy {
 	}
 }
 
+// missedBeat is how soon a worker that died or froze is noticed.
+const missedBeat = 5 * time.Second
+
 // once suits the one call that spends money: it may wait for a worker as long
 // as the claim may be sent, and is never repeated.
 func once(ctx workflow.Context, account string) workflow.Context {
@@ -47,6 +50,7 @@ func once(ctx workflow.Context, account string) workflow.Context {
 		TaskQueue:              OrdersQueue(account),
 		ScheduleToStartTimeout: trade.SendWithin,
 		StartToCloseTimeout:    30 * time.Second,
+		HeartbeatTimeout:       missedBeat,
 		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
 		Summary:                "one attempt, never repeated",
 	})
@@ -59,6 +63,7 @@ func look(ctx workflow.Context, account string) workflow.Context {
 		TaskQueue:              FollowQueue(account),
 		ScheduleToStartTimeout: time.Minute,
 		StartToCloseTimeout:    time.Minute,
+		HeartbeatTimeout:       missedBeat,
 		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
 }
@@ -69,6 +74,7 @@ func follow(ctx workflow.Context, account string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           FollowQueue(account),
 		StartToCloseTimeout: 30 * time.Second,
+		HeartbeatTimeout:    missedBeat,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 250 * time.Millisecond, BackoffCoefficient: 1.5, MaximumInterval: 5 * time.Second,
 		},
