@@ -73,11 +73,11 @@ func (a account) canReach(path string) error {
 	if !a.switched {
 		return nil
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
 	}
-	for dir := real; ; dir = filepath.Dir(dir) {
+	for dir := target; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err != nil {
 			return err

@@ -25,9 +25,12 @@ type installation struct {
 // installations lists the usable PostgreSQLs of this machine, newest first.
 func installations(ctx context.Context) []installation {
 	var found []installation
-	for _, bin := range candidates(ctx) {
-		major, err := postgresMajor(ctx, bin)
-		if err == nil && major >= oldestPostgres && !slices.Contains(found, installation{bin, major}) {
+	bins := candidates(ctx)
+	for i, bin := range bins {
+		if slices.Contains(bins[:i], bin) {
+			continue // PATH, pg_config and a known folder often agree
+		}
+		if major, err := postgresMajor(ctx, bin); err == nil && major >= oldestPostgres {
 			found = append(found, installation{bin, major})
 		}
 	}
@@ -40,8 +43,8 @@ func installations(ctx context.Context) []installation {
 func candidates(ctx context.Context) []string {
 	var bins []string
 	if path, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			bins = append(bins, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			bins = append(bins, filepath.Dir(target))
 		}
 	}
 	if dir, err := output(ctx, "pg_config", "--bindir"); err == nil {

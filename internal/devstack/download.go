@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,12 @@ import (
 	embedded "github.com/fergusstrange/embedded-postgres"
 )
 
-const downloadTimeout = 5 * time.Minute
+const (
+	downloadTimeout = 5 * time.Minute
+
+	// Programs are no secret, and another user may have to run them.
+	programMode fs.FileMode = 0o755
+)
 
 // findPostgres returns an installation fit for data of major version want (0
 // is none yet), downloading one when the machine has none at all.
@@ -69,7 +75,7 @@ func downloadPostgres(ctx context.Context, into, repository string) (installatio
 	if err != nil {
 		return installation{}, err
 	}
-	if err := os.Chmod(unpacked, 0o755); err != nil {
+	if err := os.Chmod(unpacked, programMode); err != nil {
 		return installation{}, err
 	}
 	if err := os.Rename(unpacked, into); err != nil && !errors.Is(err, os.ErrExist) {

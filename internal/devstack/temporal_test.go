@@ -10,6 +10,8 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	sdktemporal "go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"interlock/internal/devstack"
 	"interlock/internal/devstack/devtest"
@@ -126,4 +128,38 @@ func TestKilledProcessLeavesNoTemporal(t *testing.T) {
 	parent, pid := startHelper(t, "temporal", "", nil)
 	killHelper(t, parent)
 	requireGone(t, pid)
+}
+
+func TestManyRivalsMayWaitForOneWorkflow(t *testing.T) {
+	t.Parallel()
+	const rivals = 40 // the server's own limit is 10
+	s := devtest.Temporal(t, nil)
+	c, queue := s.Client(t), devtest.TaskQueue(t)
+	w := worker.New(c, queue, worker.Options{})
+	w.RegisterWorkflowWithOptions(crowd, workflow.RegisterOptions{Name: "Crowd"})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: queue}, "Crowd", rivals)
+	require.NoError(t, err)
+	for range rivals {
+		_, err := c.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+			WorkflowID: run.GetID(), UpdateName: "wait", WaitForStage: client.WorkflowUpdateStageAccepted,
+		})
+		require.NoError(t, err)
+	}
+	require.NoError(t, run.Get(t.Context(), nil))
+}
+
+// crowd lets nobody go before all have come.
+func crowd(ctx workflow.Context, rivals int) error {
+	came := 0
+	all := func() bool { return came == rivals }
+	err := workflow.SetUpdateHandler(ctx, "wait", func(ctx workflow.Context) error {
+		came++
+		return workflow.Await(ctx, all)
+	})
+	if err != nil {
+		return err
+	}
+	return workflow.Await(ctx, func() bool { return all() && workflow.AllHandlersFinished(ctx) })
 }

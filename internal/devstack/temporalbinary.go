@@ -58,7 +58,7 @@ func EnsureTemporal(ctx context.Context, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(target), programMode); err != nil {
 		return "", fmt.Errorf("get temporal: %w", err)
 	}
 	lock, err := lockBinary(ctx, filepath.Join(filepath.Dir(target), ".lock"), progress)

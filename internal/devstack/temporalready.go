@@ -3,7 +3,6 @@ package devstack
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -37,7 +36,7 @@ func (t *Temporal) check(ctx context.Context) error {
 	defer cancel()
 	c, err := client.DialContext(ctx, client.Options{
 		HostPort: t.Address(), Namespace: t.cfg.Namespace,
-		Logger: sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		return err

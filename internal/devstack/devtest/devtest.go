@@ -19,7 +19,12 @@ import (
 	"testing"
 )
 
-const dirPrefix = "interlock-devtest-"
+const (
+	dirPrefix = "interlock-devtest-"
+
+	// PostgreSQL's own user passes through our folders.
+	reachable os.FileMode = 0o711
+)
 
 // shared is what the tests of this process use together.
 var shared struct {
@@ -38,7 +43,7 @@ func run(m *testing.M) (code int) {
 	sweep()
 	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", dirPrefix, os.Getpid()))
 	if err == nil {
-		err = os.Chmod(dir, 0o711) // PostgreSQL's own user passes through
+		err = os.Chmod(dir, reachable)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "devtest:", err)
@@ -77,14 +82,14 @@ func sweep() {
 	}
 }
 
-// lazily runs make once and gives every caller its result; stop is remembered.
-func lazily[T any](make func(dir string) (T, func() error, error)) func() (T, error) {
+// lazily runs start once and gives every caller its result; stop is remembered.
+func lazily[T any](start func(dir string) (T, func() error, error)) func() (T, error) {
 	return sync.OnceValues(func() (T, error) {
 		if shared.dir == "" {
 			var none T
 			return none, errors.New("call devtest.Main from TestMain")
 		}
-		value, stop, err := make(shared.dir)
+		value, stop, err := start(shared.dir)
 		if err == nil {
 			shared.mu.Lock()
 			shared.stops = append(shared.stops, stop)
@@ -95,18 +100,18 @@ func lazily[T any](make func(dir string) (T, func() error, error)) func() (T, er
 }
 
 // folder is a private, reachable folder below the shared one.
-func folder(t testing.TB, kind string) string {
-	t.Helper()
+func folder(tb testing.TB, kind string) string {
+	tb.Helper()
 	if shared.dir == "" {
-		t.Fatal("call devtest.Main from TestMain")
+		tb.Fatal("call devtest.Main from TestMain")
 	}
-	dir, err := os.MkdirTemp(shared.dir, kind+"-")
+	dir, err := os.MkdirTemp(shared.dir, kind+"-") //nolint:usetesting // TempDir is closed to PostgreSQL's user
 	if err == nil {
-		err = os.Chmod(dir, 0o711)
+		err = os.Chmod(dir, reachable)
 	}
 	if err != nil {
-		t.Fatalf("devtest: %v", err)
+		tb.Fatalf("devtest: %v", err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what stays goes with the shared folder
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) }) // what stays goes with the shared folder
 	return dir
 }

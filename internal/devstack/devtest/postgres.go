@@ -37,46 +37,46 @@ var server = lazily(func(dir string) (string, func() error, error) {
 	return p.URL(), p.Stop, nil
 })
 
-func serverURL(t testing.TB) string {
-	t.Helper()
+func serverURL(tb testing.TB) string {
+	tb.Helper()
 	found, err := server()
 	if err != nil {
-		t.Fatalf("devtest: %v", err)
+		tb.Fatalf("devtest: %v", err)
 	}
 	return found
 }
 
-// Postgres returns the URL of a new, empty database that is dropped after t.
+// Postgres returns the URL of a new, empty database that is dropped after tb.
 // Its user is a superuser of a server that loses data with the machine.
-func Postgres(t testing.TB) string {
-	t.Helper()
-	return newDatabase(t, "template0")
+func Postgres(tb testing.TB) string {
+	tb.Helper()
+	return newDatabase(tb, "template0")
 }
 
 // Database returns the URL of a new database that migrate has prepared,
-// dropped after t. migrate runs once per process; every later call with the
+// dropped after tb. migrate runs once per process; every later call with the
 // same function copies its result, which takes a fraction of a second.
 // migrate must have closed its connections when it returns.
-func Database(t testing.TB, migrate func(ctx context.Context, url string) error) string {
-	t.Helper()
-	template, err := templateOf(t, migrate)
+func Database(tb testing.TB, migrate func(ctx context.Context, url string) error) string {
+	tb.Helper()
+	template, err := templateOf(tb, migrate)
 	if err != nil {
-		t.Fatalf("devtest: %v", err)
+		tb.Fatalf("devtest: %v", err)
 	}
-	return newDatabase(t, template)
+	return newDatabase(tb, template)
 }
 
-// PrivatePostgres starts a server for t alone, to be killed, frozen and
+// PrivatePostgres starts a server for tb alone, to be killed, frozen and
 // restarted.
-func PrivatePostgres(t testing.TB) *devstack.Postgres {
-	t.Helper()
-	p, err := devstack.StartPostgres(t.Context(), devstack.PostgresConfig{Dir: folder(t, "postgres"), Fast: true})
+func PrivatePostgres(tb testing.TB) *devstack.Postgres {
+	tb.Helper()
+	p, err := devstack.StartPostgres(tb.Context(), devstack.PostgresConfig{Dir: folder(tb, "postgres"), Fast: true})
 	if err != nil {
-		t.Fatalf("devtest: %v", err)
+		tb.Fatalf("devtest: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := p.Stop(); err != nil {
-			t.Errorf("devtest: %v", err)
+			tb.Errorf("devtest: %v", err)
 		}
 	})
 	return p
@@ -84,8 +84,8 @@ func PrivatePostgres(t testing.TB) *devstack.Postgres {
 
 var templates sync.Map // of function pointer to func() (string, error)
 
-func templateOf(t testing.TB, migrate func(context.Context, string) error) (string, error) {
-	base := serverURL(t)
+func templateOf(tb testing.TB, migrate func(context.Context, string) error) (string, error) {
+	base := serverURL(tb)
 	build, _ := templates.LoadOrStore(reflect.ValueOf(migrate).Pointer(),
 		sync.OnceValues(func() (string, error) { return buildTemplate(base, migrate) }))
 	return build.(func() (string, error))()
@@ -108,17 +108,17 @@ func buildTemplate(base string, migrate func(context.Context, string) error) (st
 	return name, nil
 }
 
-func newDatabase(t testing.TB, template string) string {
-	t.Helper()
-	base, name := serverURL(t), "test_"+random()
+func newDatabase(tb testing.TB, template string) string {
+	tb.Helper()
+	base, name := serverURL(tb), "test_"+random()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := execute(ctx, base, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
-		t.Fatalf("devtest: %v", err)
+		tb.Fatalf("devtest: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := drop(base, name); err != nil {
-			t.Errorf("devtest: %v", err)
+			tb.Errorf("devtest: %v", err)
 		}
 	})
 	return withDatabase(base, name)

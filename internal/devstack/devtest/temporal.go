@@ -49,42 +49,42 @@ func find(ctx context.Context) (string, error) {
 // Temporal returns the default namespace of the server that the tests of this
 // process share, where attributes (name to type) can be used. Workflow IDs are
 // shared too: make them unique, and poll a queue of your own (TaskQueue).
-func Temporal(t testing.TB, attributes map[string]string) Server {
-	t.Helper()
+func Temporal(tb testing.TB, attributes map[string]string) Server {
+	tb.Helper()
 	s, err := temporal()
 	if err != nil {
-		t.Fatalf("devtest: %v", err)
+		tb.Fatalf("devtest: %v", err)
 	}
-	s.register(t, attributes)
+	s.register(tb, attributes)
 	return s
 }
 
 // Namespace returns a new namespace of the shared server, for tests that need
 // fixed workflow IDs or a list of their own workflows only.
-func Namespace(t testing.TB, attributes map[string]string) Server {
-	t.Helper()
-	s := Temporal(t, nil)
-	c := s.Client(t)
+func Namespace(tb testing.TB, attributes map[string]string) Server {
+	tb.Helper()
+	s := Temporal(tb, nil)
+	c := s.Client(tb)
 	s.Namespace = "test-" + random()
-	_, err := c.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+	_, err := c.WorkflowService().RegisterNamespace(tb.Context(), &workflowservice.RegisterNamespaceRequest{
 		Namespace: s.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
 	})
 	if err != nil {
-		t.Fatalf("devtest: namespace: %v", err)
+		tb.Fatalf("devtest: namespace: %v", err)
 	}
-	s.await(t)
-	s.register(t, attributes)
+	s.await(tb)
+	s.register(tb, attributes)
 	return s
 }
 
-// PrivateTemporal starts a server for t alone, to be killed, frozen and
+// PrivateTemporal starts a server for tb alone, to be killed, frozen and
 // restarted. Its workflows survive a restart. Path, DBFile and Log of cfg are
 // filled in when empty, and there is no Web UI.
-func PrivateTemporal(t testing.TB, cfg devstack.TemporalConfig) *devstack.Temporal {
-	t.Helper()
-	dir := folder(t, "temporal")
+func PrivateTemporal(tb testing.TB, cfg devstack.TemporalConfig) *devstack.Temporal {
+	tb.Helper()
+	dir := folder(tb, "temporal")
 	if cfg.Path == "" {
-		cfg.Path = TemporalPath(t)
+		cfg.Path = TemporalPath(tb)
 	}
 	if cfg.DBFile == "" {
 		cfg.DBFile = filepath.Join(dir, "temporal.db")
@@ -93,63 +93,63 @@ func PrivateTemporal(t testing.TB, cfg devstack.TemporalConfig) *devstack.Tempor
 		cfg.Log = filepath.Join(dir, "temporal.log")
 	}
 	cfg.UIPort = devstack.Headless
-	s, err := devstack.StartTemporal(t.Context(), cfg)
+	s, err := devstack.StartTemporal(tb.Context(), cfg)
 	if err != nil {
-		t.Fatalf("devtest: %v", err)
+		tb.Fatalf("devtest: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Stop(); err != nil {
-			t.Errorf("devtest: %v", err)
+			tb.Errorf("devtest: %v", err)
 		}
 	})
 	return s
 }
 
-// TemporalPath returns the temporal binary, or ends t: run make tools.
-func TemporalPath(t testing.TB) string {
-	t.Helper()
-	path, err := find(t.Context())
+// TemporalPath returns the temporal binary, or ends tb: run make tools.
+func TemporalPath(tb testing.TB) string {
+	tb.Helper()
+	path, err := find(tb.Context())
 	if err != nil {
-		t.Fatalf("devtest: %v", err)
+		tb.Fatalf("devtest: %v", err)
 	}
 	return path
 }
 
 // TaskQueue returns a task queue name that no other test uses.
-func TaskQueue(t testing.TB) string {
-	t.Helper()
+func TaskQueue(tb testing.TB) string {
+	tb.Helper()
 	return "test-" + random()
 }
 
-// Client dials s and is closed after t.
-func (s Server) Client(t testing.TB) client.Client {
-	t.Helper()
-	c, err := client.DialContext(t.Context(), client.Options{
+// Client dials s and is closed after tb.
+func (s Server) Client(tb testing.TB) client.Client {
+	tb.Helper()
+	c, err := client.DialContext(tb.Context(), client.Options{
 		HostPort: s.Address, Namespace: s.Namespace, Logger: quiet{},
 	})
 	if err != nil {
-		t.Fatalf("devtest: dial Temporal: %v", err)
+		tb.Fatalf("devtest: dial Temporal: %v", err)
 	}
-	t.Cleanup(c.Close)
+	tb.Cleanup(c.Close)
 	return c
 }
 
-func (s Server) register(t testing.TB, attributes map[string]string) {
-	t.Helper()
+func (s Server) register(tb testing.TB, attributes map[string]string) {
+	tb.Helper()
 	if len(attributes) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
-	if err := devstack.RegisterSearchAttributes(ctx, s.Client(t), s.Namespace, attributes); err != nil {
-		t.Fatalf("devtest: %v", err)
+	if err := devstack.RegisterSearchAttributes(ctx, s.Client(tb), s.Namespace, attributes); err != nil {
+		tb.Fatalf("devtest: %v", err)
 	}
 }
 
 // await returns when the server's caches know the namespace.
-func (s Server) await(t testing.TB) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+func (s Server) await(tb testing.TB) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -166,7 +166,7 @@ func (s Server) await(t testing.TB) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("devtest: namespace %s: %v", s.Namespace, err)
+			tb.Fatalf("devtest: namespace %s: %v", s.Namespace, err)
 		}
 	}
 }
