@@ -149,6 +149,9 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 		if err := ensureSearchAttributes(ctx, p.temporal, p.cfg.Temporal.Namespace); err != nil {
 			return nil, err
 		}
+		if err := p.metrics.Metrics().WatchUnresolved(p.store.CountUnresolved); err != nil {
+			return nil, err
+		}
 		p.workers = append(p.workers, hostProposals(p.temporal, p.store, p.metrics.Metrics()))
 	}
 	if p.hosts(config.Orders) {

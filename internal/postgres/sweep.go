@@ -73,3 +73,10 @@ func (s *Store) ids(ctx context.Context, sql string, args pgx.StrictNamedArgs) (
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return ids, classify(err)
 }
+
+// CountUnresolved is how many executions are of unknown outcome now.
+func (s *Store) CountUnresolved(ctx context.Context) (int64, error) {
+	var n int64
+	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM interlock.trade_executions WHERE status = 'UNRESOLVED'`).Scan(&n)
+	return n, classify(err)
+}
