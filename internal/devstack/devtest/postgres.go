@@ -85,6 +85,7 @@ func PrivatePostgres(tb testing.TB) *devstack.Postgres {
 var templates sync.Map // of function pointer to func() (string, error)
 
 func templateOf(tb testing.TB, migrate func(context.Context, string) error) (string, error) {
+	tb.Helper()
 	base := serverURL(tb)
 	build, _ := templates.LoadOrStore(reflect.ValueOf(migrate).Pointer(),
 		sync.OnceValues(func() (string, error) { return buildTemplate(base, migrate) }))
