@@ -110,3 +110,4 @@ DROP FUNCTION interlock.raise_halt, interlock.lock_trading_state, interlock.lock
 REVOKE ALL ON ALL TABLES IN SCHEMA interlock FROM interlock_proposals, interlock_orders, interlock_scans, interlock_api, interlock_operator;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA interlock FROM interlock_proposals, interlock_orders, interlock_scans, interlock_api, interlock_operator;
 REVOKE ALL ON SCHEMA interlock FROM interlock_proposals, interlock_orders, interlock_scans, interlock_api, interlock_operator;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA interlock TO PUBLIC;
