@@ -1,0 +1,125 @@
+// Package api is the HTTP door for programs and people who own a token. It
+// decides which answer a request gets, and owns that contract: paths, bodies,
+// statuses and codes. It refuses to know how a proposal is judged or carried
+// out: it reads records, asks the proposal's workflow, and says what came back.
+// It holds no key, and its database role can neither claim nor place nor record.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"interlock/internal/trade"
+	"interlock/internal/view"
+	"interlock/workflows"
+)
+
+// Tokens knows who a token speaks for; trade.ErrNotFound when nobody.
+type Tokens interface {
+	Identify(ctx context.Context, token string) (view.Identity, error)
+}
+
+// Proposals keeps proposals.
+type Proposals interface {
+	InsertProposal(ctx context.Context, p trade.Proposal, actor string) (stored trade.Proposal, created bool, err error)
+	Proposal(ctx context.Context, id string) (view.Proposal, error)
+	Proposals(ctx context.Context, f view.Filter) ([]view.Proposal, error)
+}
+
+// Policies keeps policies.
+type Policies interface {
+	PutPolicy(ctx context.Context, user, account string, p trade.Policy, actor string) (version int, err error)
+	Policy(ctx context.Context, user, account string) (p trade.Policy, version int, err error)
+}
+
+// Store is the records. SeenWorkflow notes that a proposal's workflow runs.
+type Store interface {
+	Tokens
+	Proposals
+	Policies
+	SeenWorkflow(ctx context.Context, proposalID string) error
+	Ping(ctx context.Context) error
+}
+
+// Temporal is what the API asks of workflows.
+type Temporal interface {
+	Executor
+	Override(ctx context.Context, proposalID string, req workflows.OverrideRequest) (workflows.OverrideResult, error)
+	Cancel(ctx context.Context, proposalID string, req workflows.CancelRequest) error
+	Start(ctx context.Context, proposalID string) error
+	Ping(ctx context.Context) error
+}
+
+// Metrics counts answers.
+type Metrics interface {
+	Requested(status int)
+	Blocked(code trade.Code)
+}
+
+// Config is what the API is made of. Store and Temporal are required.
+type Config struct {
+	Store    Store
+	Temporal Temporal
+	Metrics  Metrics          // nil counts nothing
+	Log      *slog.Logger     // nil is silence
+	Now      func() time.Time // nil is the system's clock
+	Patience time.Duration    // for an answer to execute; 15 s when zero
+}
+
+const (
+	// requestLife is how long an execute request may be claimed after it came.
+	requestLife = 30 * time.Second
+
+	// usualPatience lets the workflow's own ten seconds pass first.
+	usualPatience = trade.ExecuteAnswer + 5*time.Second
+
+	// recordsPatience bounds one question to the database.
+	recordsPatience = 5 * time.Second
+
+	// startPatience bounds the wish to start a workflow: the sweep starts it
+	// otherwise.
+	startPatience = time.Second
+)
+
+type server struct {
+	Config
+	mux   *http.ServeMux
+	turns turns
+}
+
+// New makes the handler of the whole API. It does not fail: what is down
+// answers 503 until it is up.
+func New(cfg Config) http.Handler {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = usualPatience
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = uncounted{}
+	}
+	s := &server{Config: cfg, mux: http.NewServeMux()}
+	s.register()
+	return s
+}
+
+// NewServer serves handler on addr, bounded against clients that are slow or
+// send without end.
+func NewServer(addr string, handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr: addr, Handler: handler, MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: 45 * time.Second, IdleTimeout: time.Minute,
+	}
+}
+
+type uncounted struct{}
+
+func (uncounted) Requested(int)      {}
+func (uncounted) Blocked(trade.Code) {}

@@ -1,0 +1,105 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"interlock/internal/trade"
+)
+
+// PolicyView is a policy with the number of its version.
+type PolicyView struct {
+	Version int         `json:"version" doc:"Counts up with every change; versions are immutable"`
+	Policy  policyValue `json:"policy"`
+}
+
+// policyValue is a policy as it is written. It is described by policySchema,
+// and read by trade.ParsePolicy alone.
+type policyValue struct{ trade.Policy }
+
+// Schema describes a policy.
+func (policyValue) Schema(r huma.Registry) *huma.Schema { return policyDescription(r) }
+
+// policyText is a policy as it was sent.
+type policyText struct{ raw json.RawMessage }
+
+// Schema describes a policy.
+func (policyText) Schema(r huma.Registry) *huma.Schema { return policyDescription(r) }
+
+// UnmarshalJSON keeps the text: decoded twice, repeated fields would be lost.
+func (p *policyText) UnmarshalJSON(data []byte) error {
+	p.raw = bytes.Clone(data)
+	return nil
+}
+
+func policyDescription(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[policySchema](), true, "Policy")
+}
+
+// policySchema exists to be described; a test holds its fields against
+// trade.Policy's.
+type policySchema struct {
+	TimeZone        string   `json:"timeZone" doc:"IANA name; its midnight starts a trading day" example:"Europe/Amsterdam"`
+	Allowlist       []string `json:"allowlist" nullable:"false" doc:"Markets that may trade; empty means none" example:"[\"BTC-EUR\"]"`
+	MinConfidence   string   `json:"minConfidence" doc:"From 0 to 1, equal passes" example:"0.6"`
+	Cooldown        string   `json:"cooldown" doc:"Since any trade in the asset" example:"60m"`
+	AntiFlip        string   `json:"antiFlip" doc:"Since an opposite trade in the asset" example:"2h"`
+	TradesPerDay    any      `json:"tradesPerDay" doc:"Whole number, or \"unlimited\"; per calendar day in timeZone"`
+	TradesPerHour   any      `json:"tradesPerHour" doc:"Whole number, or \"unlimited\"; in the last 60 minutes"`
+	MaxOrderQuote   string   `json:"maxOrderQuote" doc:"Quote asset, or \"unlimited\"" example:"250.00"`
+	MaxOrderBase    any      `json:"maxOrderBase" doc:"By base asset, like {\"BTC\":\"0.01\"}, or \"unlimited\"; an asset that is not listed may not trade"`
+	ExposureMarket  string   `json:"exposureMarket" doc:"Quote asset held and on order per market, or \"unlimited\"" example:"1000"`
+	ExposureAccount string   `json:"exposureAccount" doc:"The same over all markets of the account" example:"2000"`
+	PriceCollar     string   `json:"priceCollar" doc:"Part of the reference price, either way" example:"0.02"`
+	PriceMaxAge     string   `json:"priceMaxAge" doc:"Of the reference price" example:"60s"`
+	ReconcileMaxAge string   `json:"reconcileMaxAge" doc:"Of the last comparison with the exchange" example:"10m"`
+	LimitOrderTTL   string   `json:"limitOrderTTL" doc:"An open limit order is cancelled after it" example:"15m"`
+	RepeatThrottle  any      `json:"repeatThrottle" doc:"Like {\"executions\":20,\"window\":\"1h\"}, or \"unlimited\""`
+	AutoExecute     bool     `json:"autoExecute" doc:"Scans may execute without a person"`
+}
+
+type policyInput struct{ Body policyText }
+
+type policyOutput struct{ Body PolicyView }
+
+// putPolicy stores the next version, or keeps the current one when it is the
+// same.
+func (s *server) putPolicy(ctx context.Context, in *policyInput) (*policyOutput, error) {
+	p, err := trade.ParsePolicy(in.Body.raw)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	who := whoAsks(ctx)
+	bound, cancel := context.WithTimeout(ctx, recordsPatience)
+	defer cancel()
+	version, err := s.Store.PutPolicy(bound, who.UserID, who.AccountID, p, who.UserID)
+	switch {
+	case errors.Is(err, trade.ErrInvalid):
+		return nil, problem(http.StatusBadRequest, InvalidRequest, "the records refuse this policy: it would not read back")
+	case err != nil:
+		return nil, s.databaseFault("policy not stored", err)
+	}
+	return &policyOutput{Body: PolicyView{Version: version, Policy: policyValue{p}}}, nil
+}
+
+func (s *server) getPolicy(ctx context.Context, _ *struct{}) (*policyOutput, error) {
+	who := whoAsks(ctx)
+	bound, cancel := context.WithTimeout(ctx, recordsPatience)
+	defer cancel()
+	p, version, err := s.Store.Policy(bound, who.UserID, who.AccountID)
+	switch {
+	case errors.Is(err, trade.ErrNotFound):
+		return nil, problem(http.StatusNotFound, string(trade.PolicyMissing), "you have no policy for account %s; set one first, nothing trades without", who.AccountID)
+	case errors.Is(err, trade.ErrInvalid):
+		return nil, problem(http.StatusConflict, string(trade.PolicyMissing), "version %d was stored by another program and does not decode; nothing trades until you set a new one", version)
+	case err != nil:
+		return nil, s.databaseFault("policy not read", err)
+	}
+	return &policyOutput{Body: PolicyView{Version: version, Policy: policyValue{p}}}, nil
+}

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"interlock/internal/trade"
+	"interlock/workflows"
+)
+
+// Codes of this door; all others are package trade's.
+const (
+	InvalidRequest       = "INVALID_REQUEST"
+	Unauthorized         = "UNAUTHORIZED"
+	NotFound             = "NOT_FOUND"
+	MethodNotAllowed     = "METHOD_NOT_ALLOWED"
+	BodyTooLarge         = "BODY_TOO_LARGE"
+	JSONOnly             = "JSON_ONLY"
+	RequestTimeout       = "REQUEST_TIMEOUT"
+	ProposalConflict     = "PROPOSAL_CONFLICT"
+	ProposalCancelled    = "PROPOSAL_CANCELLED"
+	DatabaseUnavailable  = "DATABASE_UNAVAILABLE"
+	WorkflowsUnavailable = "WORKFLOWS_UNAVAILABLE"
+	Internal             = "INTERNAL"
+)
+
+// Problem is every answer that is not a success.
+type Problem struct {
+	Status         int                  `json:"status" doc:"HTTP status" example:"400"`
+	Code           string               `json:"code" doc:"Why, for programs; of several blocks, the first" example:"COOLDOWN_BLOCKED"`
+	Message        string               `json:"message" doc:"Why, for people"`
+	Blocks         []Block              `json:"blocks,omitempty" doc:"Every check that did not pass"`
+	Errors         []Detail             `json:"errors,omitempty" doc:"Every field that is wrong"`
+	ProposalStatus trade.Status         `json:"proposalStatus,omitempty" doc:"Where the proposal is in its life"`
+	ExchangeCode   string               `json:"exchangeCode,omitempty" doc:"The exchange's own error code"`
+	Order          *workflows.OrderView `json:"order,omitempty" doc:"The order the proposal has already"`
+	NotAfter       *time.Time           `json:"notAfter,omitempty" doc:"Whatever became of this request, it does not trade after this time unless it was claimed before"`
+}
+
+// Block is one check that did not pass.
+type Block struct {
+	Code    trade.Code `json:"code" example:"COOLDOWN_BLOCKED"`
+	Message string     `json:"message"`
+}
+
+// Detail is one field that is wrong.
+type Detail struct {
+	Location string `json:"location" example:"body.amount"`
+	Value    any    `json:"value,omitempty" doc:"What was given"`
+	Message  string `json:"message" doc:"What is wrong, and what would be right"`
+}
+
+// Error is the message.
+func (p *Problem) Error() string { return p.Message }
+
+// GetStatus is the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+func problem(status int, code, format string, args ...any) *Problem {
+	return &Problem{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// write answers outside huma's handlers.
+func (p *Problem) write(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client may be gone
+}
+
+// Huma builds every refusal of its own through this one variable.
+func init() { //nolint:gochecknoinits // huma offers no other way to one shape of errors
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return fromHuma(status, message, errs)
+	}
+}
+
+// fromHuma maps what huma refuses before a handler runs. A body that does not
+// fit its schema is 400: 422 means that the exchange refused.
+func fromHuma(status int, message string, errs []error) *Problem {
+	codes := map[int]string{
+		http.StatusNotFound: NotFound, http.StatusRequestTimeout: RequestTimeout,
+		http.StatusUnsupportedMediaType: JSONOnly, http.StatusRequestEntityTooLarge: BodyTooLarge,
+	}
+	p := &Problem{Status: status, Code: codes[status], Message: message}
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		return errTooLarge()
+	case status == http.StatusUnprocessableEntity, status == http.StatusBadRequest, message == "cannot read request body":
+		p.Status, p.Code = http.StatusBadRequest, InvalidRequest
+	case status >= http.StatusInternalServerError:
+		return errInternal() // what broke is no client's business
+	}
+	for _, err := range errs {
+		p.Errors = append(p.Errors, detailOf(err))
+	}
+	if len(p.Errors) > 0 {
+		p.Message = summary(p.Errors)
+	}
+	return p
+}
+
+func detailOf(err error) Detail {
+	var detailer huma.ErrorDetailer
+	if !errors.As(err, &detailer) {
+		return Detail{Location: "body", Message: err.Error()}
+	}
+	d := detailer.ErrorDetail()
+	detail := Detail{Location: d.Location, Message: d.Message}
+	switch value := d.Value.(type) {
+	case float64, bool:
+		detail.Value = value
+	case string:
+		if d.Location != "body" { // else it is the whole body
+			detail.Value = clipped(value)
+		}
+	}
+	if _, number := d.Value.(float64); number && d.Message == "expected string" {
+		detail.Message = `must be a string, like "0.25": a JSON number would lose digits`
+	}
+	return detail
+}
+
+func clipped(text string) string {
+	const most = 100
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}
+
+// summary says it all in one line, for clients that print only the message.
+func summary(details []Detail) string {
+	parts := make([]string, len(details))
+	for i, d := range details {
+		parts[i] = d.Location + ": " + d.Message
+	}
+	return strings.Join(parts, "; ")
+}
+
+// invalid turns the joined errors of a check, "field: what is wrong" each, into
+// one refusal.
+func invalid(err error) *Problem {
+	p := problem(http.StatusBadRequest, InvalidRequest, "")
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		d := Detail{Location: "body", Message: line}
+		if field, message, found := strings.Cut(line, ": "); found && !strings.Contains(field, " ") {
+			d.Location, d.Message = "body."+field, message
+		}
+		p.Errors = append(p.Errors, d)
+	}
+	p.Message = summary(p.Errors)
+	return p
+}
+
+func errTooLarge() *Problem {
+	return problem(http.StatusRequestEntityTooLarge, BodyTooLarge, "the body is larger than %d bytes; send less", maxBody)
+}
+
+func errInternal() *Problem {
+	return problem(http.StatusInternalServerError, Internal, "the API has a fault; its log says more")
+}
+
+func errNoProposal(id string) *Problem {
+	return problem(http.StatusNotFound, NotFound, "there is no proposal %s of yours", clipped(id))
+}
+
+func errDatabase() *Problem {
+	return problem(http.StatusServiceUnavailable, DatabaseUnavailable, "the database does not answer; ask again")
+}
+
+func errWorkflows() *Problem {
+	return problem(http.StatusServiceUnavailable, WorkflowsUnavailable, "Temporal does not answer; ask again")
+}

@@ -1,0 +1,167 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// register puts every operation on the mux, and their description with them.
+func (s *server) register() {
+	api := humago.New(s.mux, humaConfig())
+	huma.Register(api, operation(http.MethodPost, "/api/trading/execute", "Execute a proposal, once or not at all",
+		describe(`200 when this request won the claim and the execution has ended, 202 when it is still open after ten seconds: read the proposal.
+Every other status says that this request placed nothing, except 503: unless it was claimed before notAfter, it never will.`),
+		also(http.StatusAccepted), refuses(http.StatusConflict, http.StatusGone, http.StatusNotFound, http.StatusUnprocessableEntity)), s.execute)
+	huma.Register(api, operation(http.MethodPost, "/api/trading/proposals", "Store a proposal",
+		describe("201 when it is new; 200 with what has become of it when the same body was stored before; 409 when the ID belongs to another."),
+		success(http.StatusCreated), also(http.StatusOK), refuses(http.StatusConflict)), s.create)
+	huma.Register(api, operation(http.MethodGet, "/api/trading/proposals", "List your proposals, the newest first"), s.list)
+	huma.Register(api, operation(http.MethodGet, "/api/trading/proposals/{id}", "Read a proposal and what has become of it",
+		refuses(http.StatusNotFound)), s.get)
+	huma.Register(api, operation(http.MethodPost, "/api/trading/proposals/{id}/override", "Permit one execution in spite of cooldown or anti-flip",
+		refuses(http.StatusConflict, http.StatusGone, http.StatusNotFound)), s.override)
+	huma.Register(api, operation(http.MethodPost, "/api/trading/proposals/{id}/cancel", "Give a proposal up",
+		describe("200 when it is CANCELLED. 202 after the claim: no further attempt begins, an open order is cancelled, what was filled stays filled."),
+		also(http.StatusAccepted), refuses(http.StatusConflict, http.StatusGone, http.StatusNotFound)), s.cancel)
+	huma.Register(api, operation(http.MethodGet, "/api/trading/policy", "Read your policy in force", refuses(http.StatusNotFound, http.StatusConflict)), s.getPolicy)
+	huma.Register(api, operation(http.MethodPut, "/api/trading/policy", "Set your policy for the next execution",
+		describe("Every field is required. An equal policy keeps its version."), unchecked), s.putPolicy)
+	huma.Register(api, operation(http.MethodGet, livePath, "Whether the process answers", public), s.live)
+	huma.Register(api, operation(http.MethodGet, readyPath, "Whether database and Temporal answer", public), s.ready)
+	s.publish(api.OpenAPI())
+}
+
+func humaConfig() huma.Config {
+	cfg := huma.DefaultConfig("Interlock", "1")
+	cfg.Info.Description = "Executes trade proposals once or not at all. Amounts and prices are decimals in strings; times are RFC 3339."
+	// No page from elsewhere, no $schema in answers, and publish serves the
+	// description.
+	cfg.DocsPath, cfg.SchemasPath, cfg.OpenAPIPath, cfg.CreateHooks = "", "", "", nil
+	cfg.RejectUnknownQueryParameters = true
+	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrict}
+	cfg.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "From starter token create; it speaks for one user on one account."},
+	}
+	return cfg
+}
+
+type option func(*huma.Operation)
+
+func operation(method, path, summary string, options ...option) huma.Operation {
+	op := huma.Operation{
+		OperationID: huma.GenerateOperationID(method, path, nil), Method: method, Path: path, Summary: summary,
+		MaxBodyBytes: maxBody + 1, // huma refuses what reaches the limit
+		Security:     []map[string][]string{{"token": {}}},
+		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusServiceUnavailable},
+	}
+	if method != http.MethodGet {
+		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	for _, set := range options {
+		set(&op)
+	}
+	return op
+}
+
+func describe(text string) option { return func(op *huma.Operation) { op.Description = text } }
+
+func success(status int) option { return func(op *huma.Operation) { op.DefaultStatus = status } }
+
+func refuses(statuses ...int) option {
+	return func(op *huma.Operation) { op.Errors = append(op.Errors, statuses...) }
+}
+
+// also names a second success with the same body; publish describes it.
+func also(status int) option {
+	return func(op *huma.Operation) {
+		if op.Metadata == nil {
+			op.Metadata = map[string]any{}
+		}
+		op.Metadata["also"] = status
+	}
+}
+
+// public operations need no token.
+func public(op *huma.Operation) {
+	op.Security, op.Errors = nil, []int{http.StatusServiceUnavailable}
+}
+
+// unchecked leaves the body to the handler, which knows better.
+func unchecked(op *huma.Operation) { op.SkipValidateBody = true }
+
+// publish serves the description, made once.
+func (s *server) publish(description *huma.OpenAPI) {
+	for _, path := range description.Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Put} {
+			if op != nil {
+				describeAlso(op)
+			}
+		}
+	}
+	text, err := json.MarshalIndent(description, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("the API cannot be described: %v", err)) // it was compiled that way
+	}
+	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(text) // the client may be gone
+	})
+}
+
+func describeAlso(op *huma.Operation) {
+	status, ok := op.Metadata["also"].(int)
+	if !ok {
+		return
+	}
+	usual := op.Responses[fmt.Sprint(op.DefaultStatus)]
+	op.Responses[fmt.Sprint(status)] = &huma.Response{Description: http.StatusText(status), Content: usual.Content}
+}
+
+// unmarshalStrict refuses an object that names a field twice: encoding/json
+// would let the last one win.
+func unmarshalStrict(data []byte, into any) error {
+	if err := json.Unmarshal(data, into); err != nil {
+		return err
+	}
+	return onceEach(json.NewDecoder(bytes.NewReader(data)))
+}
+
+// onceEach reads one valid JSON value and fails at a repeated field.
+func onceEach(dec *json.Decoder) error {
+	var open []map[string]bool // fields seen in each open object; nil for a list
+	name := false              // the next string of the innermost object is a name
+	for {
+		token, err := dec.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch text, isText := token.(string); {
+		case token == json.Delim('{'):
+			open, name = append(open, map[string]bool{}), true
+			continue
+		case token == json.Delim('['):
+			open, name = append(open, nil), false
+			continue
+		case token == json.Delim('}'), token == json.Delim(']'):
+			open = open[:len(open)-1]
+		case isText && name:
+			seen := open[len(open)-1]
+			if seen[text] {
+				return fmt.Errorf("the field %q is given twice; keep one", clipped(text))
+			}
+			seen[text], name = true, false
+			continue
+		}
+		name = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
