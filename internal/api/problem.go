@@ -73,8 +73,10 @@ func (p *Problem) write(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(p) // the client may be gone
 }
 
-// Huma builds every refusal of its own through this one variable.
-func init() { //nolint:gochecknoinits // huma offers no other way to one shape of errors
+// Huma builds every refusal of its own through the first variable. Without the
+// second, {"side":"buy","SIDE":"sell"} would pass and mean the last one.
+func init() { //nolint:gochecknoinits // huma offers no other way to either
+	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return fromHuma(status, message, errs)
 	}

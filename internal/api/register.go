@@ -14,26 +14,26 @@ import (
 // register puts every operation on the mux, and their description with them.
 func (s *server) register() {
 	api := humago.New(s.mux, humaConfig())
-	huma.Register(api, operation(http.MethodPost, "/api/trading/execute", "Execute a proposal, once or not at all",
+	huma.Register(api, operation("execute", http.MethodPost, "/api/trading/execute", "Execute a proposal, once or not at all",
 		describe(`200 when this request won the claim and the execution has ended, 202 when it is still open after ten seconds: read the proposal.
 Every other status says that this request placed nothing, except 503: unless it was claimed before notAfter, it never will.`),
 		also(http.StatusAccepted), refuses(http.StatusConflict, http.StatusGone, http.StatusNotFound, http.StatusUnprocessableEntity)), s.execute)
-	huma.Register(api, operation(http.MethodPost, "/api/trading/proposals", "Store a proposal",
+	huma.Register(api, operation("createProposal", http.MethodPost, "/api/trading/proposals", "Store a proposal",
 		describe("201 when it is new; 200 with what has become of it when the same body was stored before; 409 when the ID belongs to another."),
 		success(http.StatusCreated), also(http.StatusOK), refuses(http.StatusConflict)), s.create)
-	huma.Register(api, operation(http.MethodGet, "/api/trading/proposals", "List your proposals, the newest first"), s.list)
-	huma.Register(api, operation(http.MethodGet, "/api/trading/proposals/{id}", "Read a proposal and what has become of it",
+	huma.Register(api, operation("listProposals", http.MethodGet, "/api/trading/proposals", "List your proposals, the newest first"), s.list)
+	huma.Register(api, operation("getProposal", http.MethodGet, "/api/trading/proposals/{id}", "Read a proposal and what has become of it",
 		refuses(http.StatusNotFound)), s.get)
-	huma.Register(api, operation(http.MethodPost, "/api/trading/proposals/{id}/override", "Permit one execution in spite of cooldown or anti-flip",
+	huma.Register(api, operation("overrideProposal", http.MethodPost, "/api/trading/proposals/{id}/override", "Permit one execution in spite of cooldown or anti-flip",
 		refuses(http.StatusConflict, http.StatusGone, http.StatusNotFound)), s.override)
-	huma.Register(api, operation(http.MethodPost, "/api/trading/proposals/{id}/cancel", "Give a proposal up",
+	huma.Register(api, operation("cancelProposal", http.MethodPost, "/api/trading/proposals/{id}/cancel", "Give a proposal up",
 		describe("200 when it is CANCELLED. 202 after the claim: no further attempt begins, an open order is cancelled, what was filled stays filled."),
 		also(http.StatusAccepted), refuses(http.StatusConflict, http.StatusGone, http.StatusNotFound)), s.cancel)
-	huma.Register(api, operation(http.MethodGet, "/api/trading/policy", "Read your policy in force", refuses(http.StatusNotFound, http.StatusConflict)), s.getPolicy)
-	huma.Register(api, operation(http.MethodPut, "/api/trading/policy", "Set your policy for the next execution",
+	huma.Register(api, operation("getPolicy", http.MethodGet, "/api/trading/policy", "Read your policy in force", refuses(http.StatusNotFound, http.StatusConflict)), s.getPolicy)
+	huma.Register(api, operation("putPolicy", http.MethodPut, "/api/trading/policy", "Set your policy for the next execution",
 		describe("Every field is required. An equal policy keeps its version."), unchecked), s.putPolicy)
-	huma.Register(api, operation(http.MethodGet, livePath, "Whether the process answers", public), s.live)
-	huma.Register(api, operation(http.MethodGet, readyPath, "Whether database and Temporal answer", public), s.ready)
+	huma.Register(api, operation("live", http.MethodGet, livePath, "Whether the process answers", public), s.live)
+	huma.Register(api, operation("ready", http.MethodGet, readyPath, "Whether database and Temporal answer", public), s.ready)
 	s.publish(api.OpenAPI())
 }
 
@@ -54,9 +54,9 @@ func humaConfig() huma.Config {
 
 type option func(*huma.Operation)
 
-func operation(method, path, summary string, options ...option) huma.Operation {
+func operation(id, method, path, summary string, options ...option) huma.Operation {
 	op := huma.Operation{
-		OperationID: huma.GenerateOperationID(method, path, nil), Method: method, Path: path, Summary: summary,
+		OperationID: id, Method: method, Path: path, Summary: summary,
 		MaxBodyBytes: maxBody + 1, // huma refuses what reaches the limit
 		Security:     []map[string][]string{{"token": {}}},
 		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusServiceUnavailable},
