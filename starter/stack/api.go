@@ -25,7 +25,7 @@ func (s *Stack) startAPI(ctx context.Context) error {
 		Name: "api", Path: s.opts.Self, Args: []string{"serve"},
 		Env:         append(append([]string{}, s.env...), "DATABASE_URL="+database, "INTERLOCK_API_ADDR="+loopback(port)),
 		Grace:       drain,
-		Ready:       func(ctx context.Context) error { return answers(ctx, base+"/openapi.json") },
+		Ready:       func(ctx context.Context) error { return answers(ctx, base+"/readyz") },
 		ReadyWithin: time.Minute,
 	})
 }

@@ -83,7 +83,7 @@ func (s *Stack) up(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"database", s.startDatabase}, {"Temporal", s.startTemporal}, {"exchange", s.startExchange},
-		{"account", s.ensureAccount}, {"workers", s.startWorkers},
+		{"account", s.ensureAccount}, {"workers", s.startWorkers}, {"API", s.startAPI},
 		{"first user", s.ensureUser}, {"readiness", s.awaitReady},
 	}
 	for _, step := range steps {

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestProposalsAreReadFromLinesAndCSVAlike(t *testing.T) {
+	t.Parallel()
+	lines, err := parseProposals([]byte("{\"id\":\"a\",\"market\":\"BTC-EUR\"}\n\n {\"id\":\"b\"}\n"))
+	require.NoError(t, err)
+	require.Len(t, lines, 2)
+	rows, err := parseProposals([]byte("\xef\xbb\xbfid,market,side,amount\na,BTC-EUR,buy,0.1\nb,ETH-EUR,sell,\n"))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"id":"a","market":"BTC-EUR","side":"buy","amount":"0.1"}`, string(rows[0]))
+	require.JSONEq(t, `{"id":"b","market":"ETH-EUR","side":"sell"}`, string(rows[1]))
+}
+
+func TestUnreadableFileOfProposalsIsRefusedWhole(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		"":                             "holds no proposal",
+		"market,side\n":                "holds no proposal",
+		"a,b\n1,2\n":                   "names no market and side",
+		"{\"id\":\"a\"}\n{broken\n":    "line 2",
+		"market,side\nBTC-EUR,buy,x\n": "wrong number of fields",
+	} {
+		_, err := parseProposals([]byte(text))
+		require.ErrorContains(t, err, says, text)
+	}
+}
+
+func FuzzParseProposals(f *testing.F) {
+	for _, seed := range []string{"{}", "market,side\na,b\n", "{\"a\":1}\n{\"b\":", "\xef\xbb\xbf", "market,side,\"x\ny\"\n1,2,3"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		bodies, err := parseProposals(text)
+		if err != nil {
+			return
+		}
+		require.NotEmpty(t, bodies)
+		for _, body := range bodies {
+			var object map[string]any
+			require.NoError(t, json.Unmarshal(body, &object))
+		}
+	})
+}
+
+// fakeAPI answers the n-th execute with the n-th reply.
+func fakeAPI(t *testing.T, replies ...string) (env map[string]string, executes *atomic.Int32) {
+	t.Helper()
+	executes = &atomic.Int32{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer secret" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if r.URL.Path == executePath {
+			status, body, _ := strings.Cut(replies[int(executes.Add(1)-1)%len(replies)], " ")
+			var code int
+			_, err := fmt.Sscan(status, &code)
+			if err != nil {
+				code = http.StatusInternalServerError
+			}
+			w.WriteHeader(code)
+			fmt.Fprint(w, body)
+			return
+		}
+		var p struct{ ID, Market string }
+		if err := json.NewDecoder(r.Body).Decode(&p); err != nil || p.Market == "" {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"status":400,"code":"INVALID_REQUEST","message":"body.market: is missing"}`)
+			return
+		}
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprintf(w, `{"id":%q,"market":%q,"side":"buy","amountQuote":"25","status":"PENDING","expiresAt":"2026-01-01T00:00:00Z"}`, p.ID, p.Market)
+	}))
+	t.Cleanup(server.Close)
+	return map[string]string{"INTERLOCK_API_URL": server.URL, "INTERLOCK_TOKEN": "secret"}, executes
+}
+
+const (
+	executedReply = `200 {"status":"EXECUTED","order":{"orderId":"o1","status":"filled","filledAmount":"0.1","filledAmountQuote":"25","feePaid":"0.05","feeCurrency":"EUR"}}`
+	blockedReply  = `400 {"status":400,"proposalStatus":"PENDING","message":"too soon","code":"COOLDOWN_BLOCKED","blocks":[{"code":"COOLDOWN_BLOCKED","message":"too soon"},{"code":"PRICE_STALE","message":"old"}]}`
+)
+
+func TestExitCodeTellsWhatBecameOfAnExecute(t *testing.T) {
+	t.Parallel()
+	for reply, code := range map[string]int{
+		executedReply: 0, blockedReply: exitBlocked,
+		`202 {"status":"EXECUTING"}`:                     0,
+		`409 {"status":409,"proposalStatus":"EXECUTED"}`: exitClosed,
+		`410 {"status":410,"code":"PROPOSAL_EXPIRED"}`:   exitClosed,
+		`422 {"status":422,"code":"EXCHANGE_REFUSED"}`:   exitRefused,
+		`404 {"message":"no proposal"}`:                  exitUnknown,
+		`503 {"message":"Temporal"}`:                     exitUnavailable,
+		`500 <html>`:                                     exitFailed,
+	} {
+		env, _ := fakeAPI(t, reply)
+		got, out, _ := run(t, env, "execute", "p1")
+		require.Equal(t, code, got, reply)
+		require.Contains(t, out, "outcome", reply)
+	}
+}
+
+func TestExecuteShowsEveryBlock(t *testing.T) {
+	t.Parallel()
+	env, _ := fakeAPI(t, blockedReply)
+	_, out, errs := run(t, env, "execute", "p1")
+	require.Contains(t, out, "COOLDOWN_BLOCKED: too soon")
+	require.Contains(t, out, "PRICE_STALE: old")
+	require.Empty(t, errs)
+	_, out, _ = run(t, env, "execute", "p1", "--json")
+	require.JSONEq(t, strings.TrimPrefix(blockedReply, "400 "), out)
+}
+
+func TestFileOfProposalsIsCountedByOutcome(t *testing.T) {
+	t.Parallel()
+	env, executes := fakeAPI(t, executedReply, blockedReply, executedReply)
+	file := filepath.Join(t.TempDir(), "p.jsonl")
+	require.NoError(t, os.WriteFile(file, []byte(`{"id":"a","market":"BTC-EUR"}
+{"id":"b","market":"BTC-EUR"}
+{"id":"c"}
+{"id":"d","market":"ETH-EUR"}
+`), 0o600))
+	code, out, _ := run(t, env, "propose", "--file", file, "--execute", "--json")
+	require.Zero(t, code)
+	require.EqualValues(t, 3, executes.Load())
+	var sum tally
+	require.NoError(t, json.Unmarshal([]byte(out), &sum))
+	require.Equal(t, map[string]int{"EXECUTED": 2, "COOLDOWN_BLOCKED": 1, "NOT STORED": 1}, sum.Outcomes)
+	require.Equal(t, 2, sum.Orders)
+	require.Equal(t, "25", sum.Filled["ETH-EUR"].Quote.String())
+	require.Contains(t, sum.Problems[0], "body.market: is missing")
+
+	_, out, _ = run(t, env, "propose", "--file", file, "--execute")
+	require.Contains(t, out, "COOLDOWN_BLOCKED  1")
+	require.Regexp(t, `BTC-EUR +1 +0.1 +25 +0.05`, out)
+}
+
+func TestDeadAPIEndsAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "p.csv")
+	require.NoError(t, os.WriteFile(file, []byte("market,side\nBTC-EUR,buy\nBTC-EUR,buy\n"), 0o600))
+	env := map[string]string{"INTERLOCK_API_URL": "http://127.0.0.1:1", "INTERLOCK_TOKEN": "secret"}
+	code, _, errs := run(t, env, "propose", "--file", file)
+	require.Equal(t, exitUnavailable, code)
+	require.Contains(t, errs, "does not answer")
+}
+
+func TestWrongTokenIsNotAnEmptyAnswer(t *testing.T) {
+	t.Parallel()
+	env, _ := fakeAPI(t, executedReply)
+	env["INTERLOCK_TOKEN"] = "wrong"
+	code, _, errs := run(t, env, "propose", "--market", "BTC-EUR", "--side", "buy", "--quote", "25")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, errs, "401")
+}
+
+func TestOneProposalIsStoredAndExecuted(t *testing.T) {
+	t.Parallel()
+	env, executes := fakeAPI(t, executedReply)
+	code, out, _ := run(t, env, "propose", "--id", "p1", "--market", "BTC-EUR", "--side", "buy", "--quote", "25")
+	require.Zero(t, code)
+	require.Contains(t, out, "buy 25 EUR of BTC-EUR")
+	require.Zero(t, executes.Load())
+	code, out, _ = run(t, env, "propose", "--id", "p1", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--execute")
+	require.Zero(t, code)
+	require.Contains(t, out, "0.1 for 25, fee 0.05 EUR (filled)")
+}

@@ -1,0 +1,253 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/shopspring/decimal"
+
+	"interlock/internal/api"
+)
+
+const maxProposals = 64 << 20
+
+// proposeFile stores every proposal of a file and prints what became of them.
+// One that is refused is counted, and the others go on; an API that cannot be
+// reached ends it.
+func (a *app) proposeFile(ctx context.Context, f proposeFlags) error {
+	text, err := readInput(f.file, maxProposals)
+	if err != nil {
+		return ends(exitUsage, fmt.Errorf("--file: %w", err))
+	}
+	bodies, err := parseProposals(text)
+	if err != nil {
+		return ends(exitUsage, fmt.Errorf("--file: %s: %w", f.file, err))
+	}
+	r, err := a.remote()
+	if err != nil {
+		return err
+	}
+	sum := newTally()
+	if err := eachOf(ctx, bodies, f.parallel, func(ctx context.Context, body json.RawMessage) error {
+		return r.proposeOne(ctx, body, f.execute, sum)
+	}); err != nil {
+		return errors.Join(err, a.showTally(sum))
+	}
+	return a.showTally(sum)
+}
+
+// eachOf runs do for every body, parallel ones at a time, and stops at the
+// first error.
+func eachOf(ctx context.Context, bodies []json.RawMessage, parallel int, do func(context.Context, json.RawMessage) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	queue := make(chan json.RawMessage)
+	var running sync.WaitGroup
+	for range parallel {
+		running.Go(func() {
+			for body := range queue {
+				if err := do(ctx, body); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	for _, body := range bodies {
+		if ctx.Err() != nil {
+			break
+		}
+		queue <- body
+	}
+	close(queue)
+	running.Wait()
+	return context.Cause(ctx)
+}
+
+func (r *remote) proposeOne(ctx context.Context, body json.RawMessage, execute bool, sum *tally) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	reply, err := r.propose(ctx, body)
+	if err != nil {
+		return err
+	}
+	var stored struct{ ID, Market string }
+	if err := reply.into(&stored); err != nil {
+		if reply.status == http.StatusServiceUnavailable || reply.status == http.StatusUnauthorized {
+			return err
+		}
+		sum.count("NOT STORED", nil, "", oneLine(err.Error()))
+		return nil
+	}
+	if !execute {
+		sum.count("STORED", nil, stored.Market, "")
+		return nil
+	}
+	done, err := r.execute(ctx, api.ExecuteBody{ProposalID: stored.ID})
+	if err != nil {
+		return err
+	}
+	sum.count(done.outcome(), &done, stored.Market, "")
+	return nil
+}
+
+// parseProposals reads JSON lines, or CSV when the text does not begin with an
+// object. A line that is neither is an error with its number.
+func parseProposals(text []byte) ([]json.RawMessage, error) {
+	text = bytes.TrimPrefix(bytes.TrimSpace(text), []byte("\xef\xbb\xbf"))
+	if len(text) == 0 {
+		return nil, errNoProposals
+	}
+	if text[0] == '{' {
+		return parseLines(text)
+	}
+	return parseCSV(text)
+}
+
+func parseLines(text []byte) ([]json.RawMessage, error) {
+	var bodies []json.RawMessage
+	number := 0
+	for line := range bytes.Lines(text) {
+		number++
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if line[0] != '{' || !json.Valid(line) {
+			return nil, fmt.Errorf("line %d: is no JSON object", number)
+		}
+		bodies = append(bodies, json.RawMessage(line))
+	}
+	return bodies, nil
+}
+
+// parseCSV turns each row into an object of texts; empty cells are left out.
+// What the fields mean is for the API to judge.
+func parseCSV(text []byte) ([]json.RawMessage, error) {
+	rows := csv.NewReader(bytes.NewReader(text))
+	rows.TrimLeadingSpace = true
+	header, err := rows.Read()
+	if err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	if !slices.Contains(header, "market") || !slices.Contains(header, "side") {
+		return nil, fmt.Errorf("header: %q names no market and side; the first line must name the fields", strings.Join(header, ","))
+	}
+	var bodies []json.RawMessage
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		object := map[string]string{}
+		for i, cell := range row {
+			if cell != "" {
+				object[header[i]] = cell
+			}
+		}
+		body, err := json.Marshal(object)
+		if err != nil {
+			return nil, err
+		}
+		bodies = append(bodies, body)
+	}
+	if len(bodies) == 0 {
+		return nil, errNoProposals
+	}
+	return bodies, nil
+}
+
+// tally counts what became of many proposals, and adds up their fills, so that
+// the figures can be held against the exchange's own ledger.
+type tally struct {
+	mu       sync.Mutex
+	Total    int               `json:"total"`
+	Outcomes map[string]int    `json:"outcomes"`
+	Orders   int               `json:"orders"`
+	Filled   map[string]filled `json:"filled"` // by market
+	Problems []string          `json:"problems,omitempty"`
+}
+
+type filled struct {
+	Orders int             `json:"orders"`
+	Base   decimal.Decimal `json:"amount"`
+	Quote  decimal.Decimal `json:"amountQuote"`
+	Fee    decimal.Decimal `json:"fee"`
+}
+
+func newTally() *tally { return &tally{Outcomes: map[string]int{}, Filled: map[string]filled{}} }
+
+// mostProblems is how many refusals are worth reading.
+const mostProblems = 5
+
+func (s *tally) count(outcome string, done *executeReply, market, problem string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Total++
+	s.Outcomes[outcome]++
+	if problem != "" && len(s.Problems) < mostProblems {
+		s.Problems = append(s.Problems, problem)
+	}
+	if done == nil || done.Order == nil || done.status >= http.StatusMultipleChoices { // a 409 shows an order of before
+		return
+	}
+	s.Orders++
+	f := s.Filled[market]
+	f.Orders++
+	f.Base, f.Quote, f.Fee = add(f.Base, done.Order.FilledAmount), add(f.Quote, done.Order.FilledAmountQuote), add(f.Fee, done.Order.FeePaid)
+	s.Filled[market] = f
+}
+
+func add(sum decimal.Decimal, text string) decimal.Decimal {
+	d, err := decimal.NewFromString(text)
+	if err != nil {
+		return sum
+	}
+	return sum.Add(d)
+}
+
+func (a *app) showTally(s *tally) error {
+	t := &table{header: []string{"OUTCOME", "PROPOSALS"}}
+	for _, outcome := range sorted(s.Outcomes) {
+		t.add(outcome, strconv.Itoa(s.Outcomes[outcome]))
+	}
+	t.add("total", strconv.Itoa(s.Total))
+	if err := a.show(s, t); err != nil || a.json {
+		return err
+	}
+	for _, p := range s.Problems {
+		fmt.Fprintln(a.out, "  "+p)
+	}
+	if len(s.Filled) == 0 {
+		return nil
+	}
+	fmt.Fprintln(a.out)
+	fills := &table{header: []string{"MARKET", "ORDERS", "AMOUNT", "QUOTE", "FEE"}}
+	for _, market := range sorted(s.Filled) {
+		f := s.Filled[market]
+		fills.add(market, strconv.Itoa(f.Orders), f.Base.String(), f.Quote.String(), f.Fee.String())
+	}
+	fills.print(a.out)
+	return nil
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

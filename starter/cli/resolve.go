@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"interlock/starter/stack"
+	"interlock/workflows"
+)
+
+// resolve goes to the proposal's workflow, as any Temporal client could send
+// it: the HTTP API offers it to no user. Its actor is recorded as unverified.
+func (a *app) resolve() *cobra.Command {
+	var who person
+	var request workflows.ResolveRequest
+	cmd := &cobra.Command{
+		Use: "resolve ID (--order ID | --absent) --reason WHY", Short: "Say what became of an unresolved order", Args: cobra.ExactArgs(1),
+		Long: `Gives a person's word on an order of unknown fate: the order it is at the
+exchange, or that there is none. It counts only while the proposal is UNRESOLVED
+and past every deadline, and a named order must match market, side and amount.`,
+		RunE: a.does(func(ctx context.Context, args []string) error {
+			if err := who.check(); err != nil {
+				return err
+			}
+			if request.Absent == (request.OrderID != "") {
+				return ends(exitUsage, errors.New("--order, --absent: give one of them"))
+			}
+			request.Actor, request.Reason = who.actor, who.reason
+			return a.converse(ctx, func(ctx context.Context, c client.Client) error {
+				if err := c.SignalWorkflow(ctx, args[0], "", workflows.ResolveSignal, request); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.out, "told proposal %s; status shows what came of it\n", args[0])
+				return nil
+			})
+		}),
+	}
+	who.flags(cmd)
+	cmd.Flags().StringVar(&request.OrderID, "order", "", "the exchange's ID of the order")
+	cmd.Flags().BoolVar(&request.Absent, "absent", false, "there is no such order")
+	return cmd
+}
+
+// patience bounds one conversation with a workflow.
+const patience = 30 * time.Second
+
+// converse does something with a Temporal client.
+func (a *app) converse(ctx context.Context, do func(context.Context, client.Client) error) error {
+	p, err := a.locate()
+	if err != nil {
+		return err
+	}
+	options := p.Temporal
+	if p.TemporalAddress == "" {
+		address, err := p.find("", stack.Temporal, "TEMPORAL_ADDRESS")
+		if err != nil {
+			return err
+		}
+		options = client.Options{HostPort: address, Namespace: p.urls[stack.Namespace]}
+	}
+	options.Logger = slog.New(slog.DiscardHandler)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err := client.DialContext(ctx, options)
+	if err != nil {
+		return unavailable(fmt.Errorf("temporal at %s: %w", options.HostPort, err))
+	}
+	defer c.Close()
+	err = do(ctx, c)
+	var missing *serviceerror.NotFound
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &missing):
+		return ends(exitUnknown, errors.New("no workflow of that name runs: the proposal is unknown or closed; see status"))
+	}
+	return unavailable(err)
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+
+	"interlock/internal/api"
+	"interlock/internal/config"
+	"interlock/internal/postgres"
+	"interlock/internal/telemetry"
+)
+
+func (a *app) serve() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Serve the HTTP API", Args: cobra.NoArgs,
+		Long: `Serves the HTTP API on INTERLOCK_API_ADDR (default ` + config.DefaultAPIAddr + `), with
+DATABASE_URL, TEMPORAL_* and INTERLOCK_METRICS_ADDR. It holds no exchange key.`,
+		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runServe(ctx) }),
+	}
+}
+
+func (a *app) runServe(ctx context.Context) error {
+	cfg, err := config.API(a.getenv)
+	if err != nil {
+		return ends(exitUsage, err)
+	}
+	log := telemetry.Logger(os.Stderr, "interlock-api")
+	measured, err := telemetry.Start(ctx, cfg.MetricsAddr, "interlock-api")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = measured.Shutdown(context.WithoutCancel(ctx)) }()
+	store, err := postgres.Open(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return unavailable(err)
+	}
+	defer store.Close()
+	options := cfg.Temporal
+	options.MetricsHandler, options.Logger = measured.Handler(), log
+	// A lazy client: a Temporal that is down is 503, not a process that ends.
+	temporal, err := client.NewLazyClient(options)
+	if err != nil {
+		return fmt.Errorf("temporal: %w", err)
+	}
+	defer temporal.Close()
+	handler := api.New(api.Config{Store: store, Temporal: api.NewExecutor(temporal), Metrics: measured.Metrics(), Log: log})
+	return serveHTTP(ctx, api.NewServer(cfg.Addr, handler), log)
+}
+
+// farewell is how long running requests may take to finish: longer than the
+// longest execute.
+const farewell = 20 * time.Second
+
+func serveHTTP(ctx context.Context, server *http.Server, log *slog.Logger) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", server.Addr)
+	if err != nil {
+		return unavailable(fmt.Errorf("INTERLOCK_API_ADDR: %w", err))
+	}
+	log.Info("serving", "address", listener.Addr().String())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	return nil
+}

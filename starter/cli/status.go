@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"interlock/internal/postgres"
+	"interlock/internal/trade"
+)
+
+func (a *app) status() *cobra.Command {
+	var filter postgres.ProposalFilter
+	var status string
+	cmd := &cobra.Command{
+		Use: "status [ID]", Short: "List proposals, or show everything about one", Args: cobra.MaximumNArgs(1),
+		Long: `Lists proposals, the newest first, under the trading state; or shows one with
+every check's inputs, every attempt and every look. It reads the database, so it
+works with Temporal and the API down, and shows the proposals of all users.`,
+		RunE: a.does(func(ctx context.Context, args []string) error {
+			if len(args) == 1 {
+				return a.showOne(ctx, args[0])
+			}
+			filter.Status = trade.Status(strings.ToUpper(status))
+			return a.operate(ctx, func(store *postgres.Store) error { return a.showList(ctx, store, filter) })
+		}),
+	}
+	cmd.Flags().StringVar(&filter.UserID, "user", "", "only this user's")
+	cmd.Flags().StringVar(&filter.AccountID, "account", "", "only this account's")
+	cmd.Flags().StringVar(&status, "status", "", "only with this status, like unresolved")
+	cmd.Flags().StringVar(&filter.Before, "before", "", "the page after this proposal")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 20, "at most so many")
+	return a.printsJSON(cmd)
+}
+
+func (a *app) showList(ctx context.Context, store *postgres.Store, filter postgres.ProposalFilter) error {
+	views, err := store.Proposals(ctx, filter)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return printJSON(a.out, views)
+	}
+	if err := a.warnOfHalts(ctx, store); err != nil {
+		return err
+	}
+	t := &table{header: []string{"PROPOSAL", "MARKET", "SIDE", "STATUS", "DETAIL"}}
+	for _, v := range views {
+		t.add(v.ID, string(v.Market), string(v.Side), string(v.Status), detail(v))
+	}
+	t.print(a.out)
+	return nil
+}
+
+func (a *app) warnOfHalts(ctx context.Context, store *postgres.Store) error {
+	states, err := store.TradingStates(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if s.State != trade.Active {
+			fmt.Fprintf(a.out, "trading on %s is %s since %s by %s: %s\n", s.Scope, s.State, clock(s.ChangedAt), s.Actor, s.Reason)
+		}
+	}
+	return nil
+}
+
+// detail is what a person wants to know next about a proposal.
+func detail(v postgres.ProposalView) string {
+	switch {
+	case v.Failure != nil && v.Status == trade.Failed:
+		return strings.TrimSpace(string(v.Failure.Code) + " " + v.Failure.ExchangeCode)
+	case v.Status == trade.Unresolved && v.Execution != nil:
+		return fmt.Sprintf("attempt %d in doubt, %d looks", v.Execution.InDoubt, v.Execution.Looks)
+	case v.Execution != nil && v.Status == trade.Executed:
+		return fmt.Sprintf("filled %s for %s", v.Execution.FilledAmount, v.Execution.FilledAmountQuote)
+	case len(v.Blocks) > 0 && v.Status == trade.Pending:
+		return blockCodes(v.Blocks)
+	case v.CancelledBy != "":
+		return "by " + v.CancelledBy
+	}
+	return ""
+}
+
+func blockCodes(blocks []trade.Block) string {
+	codes := make([]string, len(blocks))
+	for i, b := range blocks {
+		codes[i] = string(b.Code)
+	}
+	return strings.Join(codes, " ")
+}
