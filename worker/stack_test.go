@@ -66,6 +66,7 @@ type stack struct {
 	trade     paper.Key
 	read      paper.Key
 	processes map[string]*exec.Cmd
+	logins    map[string]string
 }
 
 // newStack starts one process per role, and as many of role proposals as asked.
@@ -73,7 +74,7 @@ func newStack(t *testing.T, proposalsWorkers int, change ...func(*trade.Policy))
 	t.Helper()
 	s := &stack{
 		t: t, ownerURL: devtest.Database(t, migrations.Up), server: devtest.Namespace(t, workflows.SearchAttributes()),
-		trade: paper.NewKey("a", paper.View, paper.Trade), read: paper.NewKey("a", paper.View), processes: map[string]*exec.Cmd{},
+		trade: paper.NewKey("a", paper.View, paper.Trade), read: paper.NewKey("a", paper.View), processes: map[string]*exec.Cmd{}, logins: map[string]string{},
 	}
 	s.temporal = s.server.Client(t)
 	s.openExchange()
@@ -131,13 +132,23 @@ func widePolicy(t *testing.T, change []func(*trade.Policy)) trade.Policy {
 
 var groups = map[string]string{
 	"proposals": postgres.ProposalsRole, "orders": postgres.OrdersRole, "scans": postgres.ScansRole,
+	"api": postgres.APIRole,
+}
+
+// login is the database login of a role, made at its first use.
+func (s *stack) login(role string) string {
+	s.t.Helper()
+	if s.logins[role] == "" {
+		name := fmt.Sprintf("test_%s_%s", role, strings.ReplaceAll(uuid.NewString(), "-", "")[:8])
+		require.NoError(s.t, postgres.EnsureLogin(ctx, s.ownerURL, name, "secret", groups[role]))
+		s.logins[role] = name
+	}
+	return s.logins[role]
 }
 
 // environment is all that a process of a role gets to see.
 func (s *stack) environment(role string) []string {
-	login := fmt.Sprintf("test_%s_%s", role, strings.ReplaceAll(uuid.NewString(), "-", "")[:8])
-	require.NoError(s.t, postgres.EnsureLogin(ctx, s.ownerURL, login, "secret", groups[role]))
-	url, err := postgres.LoginURL(s.ownerURL, login, "secret")
+	url, err := postgres.LoginURL(s.ownerURL, s.login(role), "secret")
 	require.NoError(s.t, err)
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.t.TempDir(), "INTERLOCK_ACCOUNT=" + account, "DATABASE_URL=" + url,

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"interlock/internal/api"
+	"interlock/internal/postgres"
+	"interlock/internal/trade"
+)
+
+// door is the HTTP API of a stack, used by one user.
+type door struct {
+	*stack
+	url   string
+	token string
+	user  string
+}
+
+// openDoor serves the API with its own database login. The user anna has the
+// stack's policy; others bring their own.
+func (s *stack) openDoor(user string) door {
+	s.t.Helper()
+	url, err := postgres.LoginURL(s.ownerURL, s.login("api"), "secret")
+	require.NoError(s.t, err)
+	store, err := postgres.Open(ctx, url)
+	require.NoError(s.t, err)
+	server := httptest.NewServer(api.New(api.Config{Store: store, Temporal: api.NewExecutor(s.temporal)}))
+	s.t.Cleanup(func() { server.Close(); store.Close() })
+	_, token, err := s.owner.CreateToken(ctx, user, account, "", "test")
+	require.NoError(s.t, err)
+	return door{s, server.URL, token, user}
+}
+
+// answered is a reply of the API, as far as the tests read it.
+type answered struct {
+	HTTP           int
+	Status         any    `json:"status"`
+	Code           string `json:"code"`
+	Message        string `json:"message"`
+	ExchangeCode   string `json:"exchangeCode"`
+	Order          map[string]any
+	ProposalStatus string `json:"proposalStatus"`
+}
+
+func (d door) call(method, path string, body any) answered {
+	d.t.Helper()
+	text, err := json.Marshal(body)
+	require.NoError(d.t, err)
+	req, err := http.NewRequest(method, d.url+path, bytes.NewReader(text))
+	require.NoError(d.t, err)
+	req.Header.Set("Authorization", "Bearer "+d.token)
+	req.Header.Set("Content-Type", "application/json")
+	reply, err := http.DefaultClient.Do(req)
+	require.NoError(d.t, err)
+	defer reply.Body.Close()
+	raw, err := io.ReadAll(reply.Body)
+	require.NoError(d.t, err)
+	a := answered{HTTP: reply.StatusCode}
+	_ = json.Unmarshal(raw, &a)
+	require.Less(d.t, len(raw), 1<<20)
+	return a
+}
+
+func (d door) propose(id, side string, more map[string]any) {
+	d.t.Helper()
+	body := map[string]any{
+		"id": id, "market": "BTC/EUR", "side": side, "amount": "0.001", "confidence": "0.9",
+		"expiresAt": time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano),
+	}
+	for k, v := range more {
+		body[k] = v
+	}
+	a := d.call(http.MethodPost, "/api/trading/proposals", body)
+	require.Equal(d.t, http.StatusCreated, a.HTTP, a.Message)
+}
+
+func (d door) execute(id string, more ...map[string]any) answered {
+	d.t.Helper()
+	body := map[string]any{"proposalId": id}
+	for _, m := range more {
+		for k, v := range m {
+			body[k] = v
+		}
+	}
+	return d.call(http.MethodPost, "/api/trading/execute", body)
+}
+
+func (d door) traded(side string, ago time.Duration) {
+	d.t.Helper()
+	_, err := d.pool.Exec(ctx, `INSERT INTO interlock.trade_history (user_id, asset, side, executed_at) VALUES ($1, 'BTC', $2, now() - $3::interval)`, d.user, side, ago)
+	require.NoError(d.t, err)
+}
+
+func TestHTTPExecutedTwiceAnswers200Then409(t *testing.T) {
+	t.Parallel()
+	d := newStack(t, 1).openDoor("anna")
+	d.propose("prop-1", "buy", nil)
+	require.Equal(t, http.StatusOK, d.execute("prop-1").HTTP)
+	require.Equal(t, http.StatusConflict, d.execute("prop-1").HTTP)
+	require.Len(t, d.ordered(), 1)
+
+	require.Equal(t, http.StatusNotFound, d.execute("nowhere").HTTP)
+	other := d.openDoor("bert")
+	require.Equal(t, http.StatusNotFound, other.execute("prop-1").HTTP)
+	other.token = "ilk_wrong"
+	require.Equal(t, http.StatusUnauthorized, other.execute("prop-1").HTTP)
+}
+
+func TestHTTPFiftyAtOnceAreOneOrder(t *testing.T) {
+	t.Parallel()
+	d := newStack(t, 1).openDoor("anna")
+	d.delayReplies(2 * time.Second)
+	d.propose("p", "buy", nil)
+	got := make([]int, 50)
+	var all sync.WaitGroup
+	for i := range got {
+		all.Go(func() { got[i] = d.execute("p").HTTP })
+	}
+	all.Wait()
+	counts := map[int]int{}
+	for _, status := range got {
+		counts[status]++
+	}
+	require.Equal(t, 1, counts[http.StatusOK]+counts[http.StatusAccepted], counts)
+	require.Equal(t, 49, counts[http.StatusConflict], counts)
+	require.Len(t, d.ordered(), 1)
+}
+
+func TestHTTPAllowlistDeniesByDefault(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1, func(p *trade.Policy) { p.Allowlist = nil })
+	d := s.openDoor("anna")
+	d.propose("p", "buy", nil)
+	a := d.execute("p")
+	require.Equal(t, []any{http.StatusBadRequest, "ALLOWLIST_EMPTY"}, []any{a.HTTP, a.Code})
+	policy := widePolicy(t, nil)
+	require.Equal(t, http.StatusOK, d.call(http.MethodPut, "/api/trading/policy", policy).HTTP)
+	require.Equal(t, http.StatusOK, d.execute("p").HTTP, "the same proposal, under the new policy")
+}
+
+func TestHTTPCooldownAndAntiFlipAndTheirOverrides(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1, func(p *trade.Policy) {
+		p.Cooldown, p.AntiFlip = trade.Duration(time.Hour), trade.Duration(2*time.Hour)
+	})
+	d := s.openDoor("anna")
+	d.traded("buy", 30*time.Minute)
+	d.propose("prop-2", "buy", nil)
+	a := d.execute("prop-2")
+	require.Equal(t, []any{http.StatusBadRequest, "COOLDOWN_BLOCKED"}, []any{a.HTTP, a.Code})
+	a = d.execute("prop-2", map[string]any{"overrideCooldown": true})
+	require.Equal(t, []any{http.StatusBadRequest, "OVERRIDE_REASON_REQUIRED"}, []any{a.HTTP, a.Code})
+	a = d.execute("prop-2", map[string]any{"side": "sell"})
+	require.Equal(t, []any{http.StatusBadRequest, "SIDE_MISMATCH"}, []any{a.HTTP, a.Code})
+	require.Equal(t, http.StatusOK, d.execute("prop-2", map[string]any{"overrideCooldown": true, "reason": "news"}).HTTP)
+
+	flip := s.openDoor("carl")
+	_, err := s.owner.PutPolicy(ctx, "carl", account, widePolicy(t, []func(*trade.Policy){func(p *trade.Policy) {
+		p.Cooldown, p.AntiFlip = trade.Duration(time.Hour), trade.Duration(2*time.Hour)
+	}}), "test")
+	require.NoError(t, err)
+	flip.traded("buy", time.Hour)
+	flip.propose("prop-3", "sell", nil)
+	a = flip.execute("prop-3")
+	require.Equal(t, []any{http.StatusBadRequest, "ANTI_FLIP_BLOCKED"}, []any{a.HTTP, a.Code})
+	require.Equal(t, http.StatusOK, flip.execute("prop-3", map[string]any{"overrideAntiFlip": true, "reason": "news", "side": "sell"}).HTTP)
+	require.Len(t, d.ordered(), 2)
+}
+
+func TestHTTPProposalExpiresByItselfAndIsGone(t *testing.T) {
+	t.Parallel()
+	d := newStack(t, 1).openDoor("anna")
+	d.propose("p", "buy", map[string]any{"expiresAt": time.Now().Add(time.Second).UTC().Format(time.RFC3339Nano)})
+	d.becomes("p", trade.Expired, 30*time.Second)
+	require.Equal(t, http.StatusGone, d.execute("p").HTTP)
+	require.Empty(t, d.ordered())
+}
+
+func TestHTTPRefusalOfTheExchangeIs422WithItsCode(t *testing.T) {
+	t.Parallel()
+	d := newStack(t, 1, func(p *trade.Policy) {
+		p.MaxOrderQuote, p.MaxOrderBase = trade.AmountLimit{Unlimited: true}, trade.AssetLimits{Unlimited: true}
+	}).openDoor("anna")
+	d.admin(http.MethodPost, "/admin/market", map[string]any{"market": "BTC-EUR", "status": "halted"}, nil)
+	d.propose("halted", "buy", nil)
+	a := d.execute("halted")
+	require.Equal(t, []any{http.StatusUnprocessableEntity, "423"}, []any{a.HTTP, a.ExchangeCode}, a.Message)
+	d.admin(http.MethodPost, "/admin/market", map[string]any{"market": "BTC-EUR", "status": "trading"}, nil)
+
+	// Insufficient balance is a refusal only after one look past the deadline.
+	d.propose("poor", "buy", map[string]any{"amount": "1000"})
+	a = d.execute("poor")
+	if a.HTTP == http.StatusAccepted {
+		d.becomes("poor", trade.Failed, 30*time.Second)
+	} else {
+		require.Equal(t, []any{http.StatusUnprocessableEntity, "216"}, []any{a.HTTP, a.ExchangeCode}, a.Message)
+	}
+	require.Empty(t, d.ordered())
+}
+
+func TestHTTPLostReplyIsAcceptedThenExecuted(t *testing.T) {
+	t.Parallel()
+	d := newStack(t, 1).openDoor("anna")
+	d.fault(map[string]any{"kind": "accept-then-drop", "method": "POST", "path": "/order", "count": 1})
+	d.propose("p", "buy", nil)
+	require.Contains(t, []int{http.StatusOK, http.StatusAccepted}, d.execute("p").HTTP)
+	d.becomes("p", trade.Executed, time.Minute)
+	require.Len(t, d.ordered(), 1)
+}
+
+func TestHTTPHaltAnswersBlockedAndResumeLetsTheSameProposalTrade(t *testing.T) {
+	t.Parallel()
+	d := newStack(t, 1).openDoor("anna")
+	d.propose("p", "buy", nil)
+	require.NoError(t, d.owner.SetTradingState(ctx, account, trade.Halted, "olga", "fear"))
+	a := d.execute("p")
+	require.Equal(t, []any{http.StatusBadRequest, "TRADING_HALTED"}, []any{a.HTTP, a.Code})
+	require.NoError(t, d.owner.SetTradingState(ctx, account, trade.Active, "olga", "calm"))
+	require.Equal(t, http.StatusOK, d.execute("p").HTTP)
+}
+
+func TestHTTPWithoutWorkersIs503AndTheRequestNeverTradesLater(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	d := s.openDoor("anna")
+	d.propose("p", "buy", nil)
+	s.kill("proposals-0")
+	asked := time.Now()
+	a := d.execute("p")
+	require.Equal(t, http.StatusServiceUnavailable, a.HTTP, a.Message)
+	s.eventually(time.Minute, "the request's time is over", func() bool { return time.Since(asked) > 31*time.Second })
+	s.start("proposals-again", "proposals")
+	s.eventually(time.Minute, "the late request is decided", func() bool {
+		return s.count(`SELECT count(*) FROM interlock.verdicts WHERE body::text LIKE '%REQUEST_TOO_LATE%'`) > 0 || len(s.ordered()) > 0
+	})
+	require.Empty(t, s.ordered())
+	require.Equal(t, http.StatusOK, d.execute("p").HTTP, "a new request trades")
+}
+
+func TestHTTPWithoutTemporalOrDatabaseIs503(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, 1)
+	d := s.openDoor("anna")
+	d.propose("p", "buy", nil)
+	s.temporal.Close()
+	require.Equal(t, http.StatusServiceUnavailable, d.execute("p").HTTP)
+	d.propose("q", "buy", nil)
+	require.Empty(t, s.ordered(), "storing needs no Temporal")
+
+	_, err := s.pool.Exec(ctx, fmt.Sprintf(`ALTER ROLE %s NOLOGIN`, s.logins["api"]))
+	require.NoError(t, err)
+	_, err = s.pool.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1`, s.logins["api"])
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, d.execute("p").HTTP)
+}
