@@ -32,7 +32,7 @@ type OverrideView struct {
 type TriedView struct {
 	Status  trade.Status         `json:"status"`
 	Claimed bool                 `json:"claimed" doc:"This request won the claim"`
-	Blocks  []Block              `json:"blocks,omitempty"`
+	Blocks  []Block              `json:"blocks,omitempty" nullable:"false"`
 	Order   *workflows.OrderView `json:"order,omitempty"`
 	Failure *FailureView         `json:"failure,omitempty"`
 }

@@ -79,6 +79,7 @@ func TestEveryOutcomeHasItsStatus(t *testing.T) {
 			}
 		})
 	}
+	d.server.Close() // counting follows the answer
 	require.Equal(t, 1, d.count.blocks[trade.HourlyLimitReached])
 	require.Equal(t, 1, d.count.blocks[trade.TradingHalted])
 	require.Equal(t, 2, d.count.statuses[202])

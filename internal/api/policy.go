@@ -19,7 +19,7 @@ type PolicyView struct {
 	Policy  policyValue `json:"policy"`
 }
 
-// policyValue is a policy as it is written. It is described by policySchema,
+// policyValue is a policy as it is written. It is described by policy,
 // and read by trade.ParsePolicy alone.
 type policyValue struct{ trade.Policy }
 
@@ -39,12 +39,12 @@ func (p *policyText) UnmarshalJSON(data []byte) error {
 }
 
 func policyDescription(r huma.Registry) *huma.Schema {
-	return r.Schema(reflect.TypeFor[policySchema](), true, "Policy")
+	return r.Schema(reflect.TypeFor[policy](), true, "Policy")
 }
 
-// policySchema exists to be described; a test holds its fields against
+// policy exists to be described; a test holds its fields against
 // trade.Policy's.
-type policySchema struct {
+type policy struct {
 	TimeZone        string   `json:"timeZone" doc:"IANA name; its midnight starts a trading day" example:"Europe/Amsterdam"`
 	Allowlist       []string `json:"allowlist" nullable:"false" doc:"Markets that may trade; empty means none" example:"[\"BTC-EUR\"]"`
 	MinConfidence   string   `json:"minConfidence" doc:"From 0 to 1, equal passes" example:"0.6"`

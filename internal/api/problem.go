@@ -35,8 +35,8 @@ type Problem struct {
 	Status         int                  `json:"status" doc:"HTTP status" example:"400"`
 	Code           string               `json:"code" doc:"Why, for programs; of several blocks, the first" example:"COOLDOWN_BLOCKED"`
 	Message        string               `json:"message" doc:"Why, for people"`
-	Blocks         []Block              `json:"blocks,omitempty" doc:"Every check that did not pass"`
-	Errors         []Detail             `json:"errors,omitempty" doc:"Every field that is wrong"`
+	Blocks         []Block              `json:"blocks,omitempty" nullable:"false" doc:"Every check that did not pass"`
+	Errors         []Detail             `json:"errors,omitempty" nullable:"false" doc:"Every field that is wrong"`
 	ProposalStatus trade.Status         `json:"proposalStatus,omitempty" doc:"Where the proposal is in its life"`
 	ExchangeCode   string               `json:"exchangeCode,omitempty" doc:"The exchange's own error code"`
 	Order          *workflows.OrderView `json:"order,omitempty" doc:"The order the proposal has already"`

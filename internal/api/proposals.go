@@ -173,7 +173,7 @@ type listInput struct {
 
 type listOutput struct {
 	Body struct {
-		Proposals []ProposalView `json:"proposals"`
+		Proposals []ProposalView `json:"proposals" nullable:"false"`
 		Next      string         `json:"next,omitempty" doc:"Ask with before=next for more; absent on the last page"`
 	}
 }

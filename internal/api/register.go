@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -78,7 +79,7 @@ func refuses(statuses ...int) option {
 	return func(op *huma.Operation) { op.Errors = append(op.Errors, statuses...) }
 }
 
-// also names a second success with the same body; publish describes it.
+// also names a second success with the same body.
 func also(status int) option {
 	return func(op *huma.Operation) {
 		if op.Metadata == nil {
@@ -101,10 +102,11 @@ func (s *server) publish(description *huma.OpenAPI) {
 	for _, path := range description.Paths {
 		for _, op := range []*huma.Operation{path.Get, path.Post, path.Put} {
 			if op != nil {
-				describeAlso(op)
+				tidy(op)
 			}
 		}
 	}
+	leaveOpen(description.Components.Schemas.Map())
 	text, err := json.MarshalIndent(description, "", "  ")
 	if err != nil {
 		panic(fmt.Sprintf("the API cannot be described: %v", err)) // it was compiled that way
@@ -115,7 +117,22 @@ func (s *server) publish(description *huma.OpenAPI) {
 	})
 }
 
-func describeAlso(op *huma.Operation) {
+// leaveOpen lets answers gain fields: only what is sent to us is closed.
+func leaveOpen(schemas map[string]*huma.Schema) {
+	sent := []string{"ExecuteBody", "ProposalBody", "OverrideBody", "CancelBody", "Policy"}
+	for name, schema := range schemas {
+		if !slices.Contains(sent, name) {
+			schema.AdditionalProperties = nil
+		}
+	}
+}
+
+// tidy corrects what huma says of statuses: it refuses with 400 here,
+// and 422 is the exchange's.
+func tidy(op *huma.Operation) {
+	if op.OperationID != "execute" {
+		delete(op.Responses, fmt.Sprint(http.StatusUnprocessableEntity))
+	}
 	status, ok := op.Metadata["also"].(int)
 	if !ok {
 		return

@@ -28,7 +28,7 @@ type ProposalView struct {
 	Source        string               `json:"source,omitempty"`
 	PolicyVersion int                  `json:"policyVersion" doc:"In force when it was stored, then the one it was claimed under; 0: none"`
 	Status        trade.Status         `json:"status" example:"PENDING"`
-	Blocks        []Block              `json:"blocks,omitempty" doc:"Of the last execute, unless that one won the claim"`
+	Blocks        []Block              `json:"blocks,omitempty" nullable:"false" doc:"Of the last execute, unless that one won the claim"`
 	Failure       *FailureView         `json:"failure,omitempty"`
 	Order         *workflows.OrderView `json:"order,omitempty"`
 	Execution     *ExecutionView       `json:"execution,omitempty" doc:"Absent: never claimed"`

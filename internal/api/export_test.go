@@ -1,0 +1,4 @@
+package api
+
+// UnmarshalStrict is tried by tests directly.
+var UnmarshalStrict = unmarshalStrict

@@ -1,0 +1,154 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	sdktemporal "go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"interlock/internal/api"
+	"interlock/internal/devstack/devtest"
+	"interlock/internal/trade"
+	"interlock/workflows"
+)
+
+// standIn listens as a proposal's workflow does, and ends when it is cancelled
+// by signal.
+func standIn(ctx workflow.Context, _ workflows.ProposalInput) (string, error) {
+	executes := 0
+	err := workflow.SetUpdateHandlerWithOptions(ctx, workflows.ExecuteUpdate,
+		func(_ workflow.Context, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
+			executes++
+			if req.Reason == "fail" {
+				return workflows.ExecuteResult{}, sdktemporal.NewApplicationError("broken", "Bug")
+			}
+			return workflows.ExecuteResult{Status: trade.Executed, Claimed: true, PolicyVersion: executes}, nil
+		},
+		workflow.UpdateHandlerOptions{Validator: func(_ workflow.Context, req workflows.ExecuteRequest) error {
+			if req.Actor == "" {
+				return sdktemporal.NewNonRetryableApplicationError("actor: say who asks", workflows.ActorRequiredType, nil)
+			}
+			return nil
+		}})
+	if err != nil {
+		return "", err
+	}
+	err = workflow.SetUpdateHandler(ctx, workflows.OverrideName, func(_ workflow.Context, req workflows.OverrideRequest) (workflows.OverrideResult, error) {
+		return workflows.OverrideResult{OverrideID: req.ID, Accepted: true}, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	var over string
+	selector := workflow.NewSelector(ctx)
+	selector.AddReceive(workflow.GetSignalChannel(ctx, workflows.CancelSignal), func(c workflow.ReceiveChannel, _ bool) {
+		var req workflows.CancelRequest
+		c.Receive(ctx, &req)
+		over = "cancelled by " + req.Actor
+	})
+	selector.AddReceive(workflow.GetSignalChannel(ctx, workflows.ResolveSignal), func(c workflow.ReceiveChannel, _ bool) {
+		var req workflows.ResolveRequest
+		c.Receive(ctx, &req)
+		over = "resolved: " + req.OrderID
+	})
+	selector.Select(ctx)
+	return over, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+}
+
+func startStandIn(t *testing.T) (*api.Workflows, client.Client) {
+	t.Helper()
+	c := devtest.Namespace(t, nil).Client(t)
+	w := worker.New(c, workflows.ProposalsQueue, worker.Options{})
+	w.RegisterWorkflowWithOptions(standIn, workflow.RegisterOptions{Name: workflows.ProposalType})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	return api.NewExecutor(c), c
+}
+
+func TestWorkflowIsStartedMetOrStartedAgain(t *testing.T) {
+	t.Parallel()
+	w, c := startStandIn(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	anna := workflows.ExecuteRequest{Actor: "anna", NotAfter: time.Now()}
+	version := func(updateID string) int {
+		t.Helper()
+		r, err := w.Execute(ctx, "p", updateID, anna)
+		require.NoError(t, err)
+		require.True(t, r.Claimed)
+		return r.PolicyVersion
+	}
+	first := uuid.NewString()
+	require.Equal(t, 1, version(first), "started by the update")
+	require.Equal(t, 1, version(first), "the same request has the same answer")
+	require.Equal(t, 2, version(uuid.NewString()), "met where it runs")
+	require.NoError(t, w.Start(ctx, "p"))
+	require.Equal(t, 3, version(uuid.NewString()), "starting changed nothing")
+
+	o, err := w.Override(ctx, "p", workflows.OverrideRequest{ID: "o-1"})
+	require.NoError(t, err)
+	require.Equal(t, "o-1", o.OverrideID)
+
+	require.NoError(t, w.Cancel(ctx, "p", workflows.CancelRequest{Actor: "anna"}))
+	var over string
+	require.NoError(t, c.GetWorkflow(ctx, "p", "").Get(ctx, &over))
+	require.Equal(t, "cancelled by anna", over)
+	require.Equal(t, 1, version(uuid.NewString()), "a new run after the old one closed")
+
+	require.NoError(t, w.Resolve(ctx, "q", workflows.ResolveRequest{OrderID: "x"}))
+	require.NoError(t, c.GetWorkflow(ctx, "q", "").Get(ctx, &over))
+	require.Equal(t, "resolved: x", over)
+	require.NoError(t, w.Ping(ctx))
+}
+
+func TestOnlyTheValidatorsRefusalIsARejection(t *testing.T) {
+	t.Parallel()
+	w, _ := startStandIn(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var rejected *api.Rejection
+	_, err := w.Execute(ctx, "p", uuid.NewString(), workflows.ExecuteRequest{})
+	require.ErrorAs(t, err, &rejected)
+	require.Equal(t, workflows.ActorRequiredType, rejected.Code)
+	require.Equal(t, "actor: say who asks", rejected.Message)
+	_, err = w.Execute(ctx, "p", uuid.NewString(), workflows.ExecuteRequest{Actor: "anna", Reason: "fail"})
+	require.Error(t, err)
+	require.False(t, errors.As(err, &rejected))
+}
+
+func TestManyExecutesOfOneWorkflowAreAllAnswered(t *testing.T) {
+	t.Parallel()
+	w, _ := startStandIn(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	errs := make(chan error, 20)
+	for range cap(errs) {
+		go func() {
+			_, err := w.Execute(ctx, "p", uuid.NewString(), workflows.ExecuteRequest{Actor: "anna"})
+			errs <- err
+		}()
+	}
+	for range cap(errs) {
+		require.NoError(t, <-errs)
+	}
+}
+
+func TestWorkflowThatNobodyHostsIsAnErrorInTime(t *testing.T) {
+	t.Parallel()
+	c := devtest.Namespace(t, nil).Client(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	_, err := api.NewExecutor(c).Execute(ctx, "p", uuid.NewString(), workflows.ExecuteRequest{Actor: "anna"})
+	require.Error(t, err)
+	run, err := c.DescribeWorkflowExecution(t.Context(), "p", "")
+	require.NoError(t, err, "it waits for a worker")
+	require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_RUNNING, run.WorkflowExecutionInfo.Status)
+}
