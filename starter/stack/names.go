@@ -21,6 +21,7 @@ const (
 	Metrics    = "metrics-" // and the name of a process
 	PID        = "pid-"     // and the name of a process
 	CLI        = "temporal-cli"
+	Worker     = "worker-binary"
 	workerName = "worker-"
 )
 

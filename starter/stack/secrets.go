@@ -89,3 +89,12 @@ func writePrivate(path string, value any) error {
 	}
 	return os.Rename(path+".new", path)
 }
+
+// ReadonlyKey is the key of role scans of the stack on dir.
+func ReadonlyKey(dir string) (paper.Key, error) {
+	s, err := openSecrets(dir)
+	if err != nil {
+		return paper.Key{}, err
+	}
+	return s.Readonly, nil
+}

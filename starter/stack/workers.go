@@ -30,6 +30,7 @@ func (s *Stack) startWorkers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.info.URLs[Worker] = binary
 	for _, role := range []config.Role{config.Proposals, config.Scans, config.Orders} {
 		if err := s.startWorker(ctx, binary, role); err != nil {
 			return err
