@@ -16,6 +16,7 @@ import (
 
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/trade"
+	"interlock/migrations"
 	"interlock/workflows"
 )
 
@@ -276,6 +277,34 @@ func TestCutDatabaseIsTriedAgainAndNothingIsLost(t *testing.T) {
 		return s.count(`SELECT count(*) FROM interlock.trade_executions WHERE ended_at IS NULL`) == 0
 	})
 	require.Len(t, s.ordered(), s.count(`SELECT count(*) FROM interlock.trade_executions WHERE status = 'EXECUTED'`))
+}
+
+// The server is killed under load and comes back: what was claimed is carried
+// to its end, and nothing trades before the account was compared again.
+func TestKilledDatabaseServerRecoversWithoutAPerson(t *testing.T) {
+	t.Parallel()
+	server := devtest.PrivatePostgres(t)
+	require.NoError(t, migrations.Up(ctx, server.URL()))
+	s := newStackOn(t, server.URL(), 1)
+	s.delayReplies(time.Second)
+	s.propose("p")
+	s.propose("q")
+	s.executing("p")
+	s.eventually(20*time.Second, "the order at the exchange", func() bool { return len(s.ordered()) == 1 })
+	require.NoError(t, server.Kill())
+	require.NoError(t, server.Restart(ctx))
+	s.eventually(time.Minute, "the order of the claim is recorded", func() bool {
+		life, err := s.owner.ReadState(ctx, "p")
+		return err == nil && life.Proposal.Status == trade.Executed
+	})
+	s.eventually(90*time.Second, "trading goes on", func() bool {
+		r, err := s.ask("q", workflows.ExecuteRequest{})
+		if err == nil && !r.Claimed && r.Status == trade.Pending {
+			require.Equal(t, trade.ReconcileStale, r.Blocks[len(r.Blocks)-1].Code)
+		}
+		return err == nil && r.Status == trade.Executed
+	})
+	require.Len(t, s.ordered(), 2)
 }
 
 func TestProposalOfAnotherProgramGetsAWorkflow(t *testing.T) {

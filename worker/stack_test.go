@@ -72,8 +72,14 @@ type stack struct {
 // newStack starts one process per role, and as many of role proposals as asked.
 func newStack(t *testing.T, proposalsWorkers int, change ...func(*trade.Policy)) *stack {
 	t.Helper()
+	return newStackOn(t, devtest.Database(t, migrations.Up), proposalsWorkers, change...)
+}
+
+// newStackOn is newStack on a database that the test wants to disturb.
+func newStackOn(t *testing.T, url string, proposalsWorkers int, change ...func(*trade.Policy)) *stack {
+	t.Helper()
 	s := &stack{
-		t: t, ownerURL: devtest.Database(t, migrations.Up), server: devtest.Namespace(t, workflows.SearchAttributes()),
+		t: t, ownerURL: url, server: devtest.Namespace(t, workflows.SearchAttributes()),
 		trade: paper.NewKey("a", paper.View, paper.Trade), read: paper.NewKey("a", paper.View), processes: map[string]*exec.Cmd{}, logins: map[string]string{},
 	}
 	s.temporal = s.server.Client(t)
