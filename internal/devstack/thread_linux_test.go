@@ -15,22 +15,32 @@ import (
 // a goroutine whose thread is thrown away is the one that would die.
 func TestChildSurvivesTheThreadThatAskedForIt(t *testing.T) {
 	t.Parallel()
-	thread := make(chan int)
-	children := make(chan *process)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
-		child, err := start(sleeper(t, `trap "exit 7" TERM; while :; do sleep 0.05; done`))
-		if err != nil {
-			close(children)
-			return
-		}
-		children <- child
-		thread <- syscall.Gettid()
-	}()
-	child, ok := <-children
-	require.True(t, ok)
-	task := filepath.Join("/proc/self/task", strconv.Itoa(<-thread))
+	var child *process
+	var startErr error
+	thread := onPassingThread(func() {
+		child, startErr = start(sleeper(t, `trap "exit 7" TERM; while :; do sleep 0.05; done`))
+	})
+	require.NoError(t, startErr)
+	task := filepath.Join("/proc/self/task", strconv.Itoa(thread))
 	require.Eventually(t, func() bool { _, err := os.Stat(task); return os.IsNotExist(err) }, patience, interval)
 	require.False(t, child.exited())
 	require.NoError(t, child.kill())
+}
+
+// onPassingThread runs do on a thread that ends afterwards, and returns which.
+// The process's first thread never ends, so a goroutine that lands on it holds
+// it back while another one does the work.
+func onPassingThread(do func()) int {
+	done := make(chan int)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+		if syscall.Gettid() == os.Getpid() {
+			defer runtime.UnlockOSThread()
+			done <- onPassingThread(do)
+			return
+		}
+		do()
+		done <- syscall.Gettid()
+	}()
+	return <-done
 }
