@@ -119,7 +119,7 @@ order is cancelled; what was filled stays filled.`,
 			t.add("proposal", p.ID)
 			t.add("status", string(p.Status))
 			if p.Status != trade.Cancelled {
-				t.add("cancel", fmt.Sprintf("kept; no further attempt begins (%s)", http.StatusText(reply.status)))
+				t.add("cancel", fmt.Sprintf("kept; no further attempt begins (%s)", http.StatusText(reply.http)))
 			}
 			addOrder(t, p.Order)
 			return a.show(p, t)

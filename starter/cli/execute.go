@@ -17,9 +17,10 @@ import (
 // executeReply is what became of it, a success or a problem.
 type executeReply struct {
 	answer
-	api.Problem
 
-	ProposalStatus trade.Status
+	problem api.Problem // zero after a success
+	status  trade.Status
+	order   *workflows.OrderView
 }
 
 func (r *remote) execute(ctx context.Context, body api.ExecuteBody) (executeReply, error) {
@@ -33,28 +34,28 @@ func (r *remote) execute(ctx context.Context, body api.ExecuteBody) (executeRepl
 // readExecute reads both shapes; what is no JSON is told by its status.
 func readExecute(a answer) executeReply {
 	reply := executeReply{answer: a}
-	if a.status >= http.StatusMultipleChoices {
-		_ = json.Unmarshal(a.body, &reply.Problem)
-		reply.ProposalStatus = reply.Problem.ProposalStatus
+	if a.http >= http.StatusMultipleChoices {
+		_ = json.Unmarshal(a.body, &reply.problem)
+		reply.status, reply.order = reply.problem.ProposalStatus, reply.problem.Order
 		return reply
 	}
 	var done api.Executed
 	_ = json.Unmarshal(a.body, &done)
-	reply.ProposalStatus, reply.Order = done.Status, done.Order
+	reply.status, reply.order = done.Status, done.Order
 	return reply
 }
 
 // outcome names the answer in one word, for counting: a status, or why not.
 func (r executeReply) outcome() string {
 	switch {
-	case r.status == http.StatusOK:
+	case r.http == http.StatusOK:
 		return string(trade.Executed)
-	case r.status == http.StatusAccepted:
+	case r.http == http.StatusAccepted:
 		return "OPEN"
-	case r.Code != "":
-		return r.Code
+	case r.problem.Code != "":
+		return r.problem.Code
 	}
-	return fmt.Sprintf("HTTP %d", r.status)
+	return fmt.Sprintf("HTTP %d", r.http)
 }
 
 func (a *app) execute() *cobra.Command {
@@ -89,23 +90,23 @@ func (a *app) showExecute(id string, r executeReply) error {
 			return r.refusal()
 		}
 		fmt.Fprintf(a.out, "%s\n", strings.TrimSpace(string(r.body)))
-		return answered(exitOf(r.status))
+		return answered(exitOf(r.http))
 	}
 	t := &table{}
 	t.add("proposal", id)
 	t.add("outcome", r.outcome())
-	if r.ProposalStatus != "" {
-		t.add("status", string(r.ProposalStatus))
+	if r.status != "" {
+		t.add("status", string(r.status))
 	}
-	for _, b := range r.Blocks {
+	for _, b := range r.problem.Blocks {
 		t.add("blocked", string(b.Code)+": "+b.Message)
 	}
-	if len(r.Blocks) == 0 && r.Message != "" {
-		t.add("because", strings.TrimSpace(r.ExchangeCode+" "+r.Message))
+	if len(r.problem.Blocks) == 0 && r.problem.Message != "" {
+		t.add("because", strings.TrimSpace(r.problem.ExchangeCode+" "+r.problem.Message))
 	}
-	addOrder(t, r.Order)
+	addOrder(t, r.order)
 	t.print(a.out)
-	return answered(exitOf(r.status))
+	return answered(exitOf(r.http))
 }
 
 func addOrder(t *table, o *workflows.OrderView) {

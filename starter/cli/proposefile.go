@@ -75,18 +75,19 @@ func eachOf(ctx context.Context, bodies []json.RawMessage, parallel int, do func
 
 func (r *remote) proposeOne(ctx context.Context, body json.RawMessage, execute bool, sum *tally) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // another one has failed; eachOf reports it
 	}
 	reply, err := r.propose(ctx, body)
 	if err != nil {
 		return err
 	}
 	var stored struct{ ID, Market string }
-	if err := reply.into(&stored); err != nil {
-		if reply.status == http.StatusServiceUnavailable || reply.status == http.StatusUnauthorized {
-			return err
-		}
-		sum.count("NOT STORED", nil, "", oneLine(err.Error()))
+	refused := reply.into(&stored)
+	switch {
+	case reply.http == http.StatusServiceUnavailable, reply.http == http.StatusUnauthorized:
+		return refused
+	case refused != nil:
+		sum.count("NOT STORED", nil, "", oneLine(refused.Error()))
 		return nil
 	}
 	if !execute {
@@ -200,13 +201,13 @@ func (s *tally) count(outcome string, done *executeReply, market, problem string
 	if problem != "" && len(s.Problems) < mostProblems {
 		s.Problems = append(s.Problems, problem)
 	}
-	if done == nil || done.Order == nil || done.status >= http.StatusMultipleChoices { // a 409 shows an order of before
+	if done == nil || done.order == nil || done.http >= http.StatusMultipleChoices { // a 409 shows an order of before
 		return
 	}
 	s.Orders++
 	f := s.Filled[market]
 	f.Orders++
-	f.Base, f.Quote, f.Fee = add(f.Base, done.Order.FilledAmount), add(f.Quote, done.Order.FilledAmountQuote), add(f.Fee, done.Order.FeePaid)
+	f.Base, f.Quote, f.Fee = add(f.Base, done.order.FilledAmount), add(f.Quote, done.order.FilledAmountQuote), add(f.Fee, done.order.FeePaid)
 	s.Filled[market] = f
 }
 

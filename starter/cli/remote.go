@@ -50,8 +50,8 @@ func (a *app) remote() (*remote, error) {
 
 // answer is a reply of the API.
 type answer struct {
-	status int
-	body   []byte
+	http int // status
+	body []byte
 }
 
 // do asks once. An error means that there is no answer; a refusal is one.
@@ -98,7 +98,7 @@ func (r *remote) request(ctx context.Context, method, path string, body any) (*h
 
 // into decodes a success; anything else is an error with its exit code.
 func (a answer) into(value any) error {
-	if a.status >= 300 {
+	if a.http >= 300 {
 		return a.refusal()
 	}
 	if err := json.Unmarshal(a.body, value); err != nil {
@@ -130,9 +130,9 @@ func exitOf(status int) int {
 func (a answer) refusal() error {
 	var p api.Problem
 	if json.Unmarshal(a.body, &p) != nil || p.Message == "" { // what is no JSON is told by its status
-		return ends(exitOf(a.status), fmt.Errorf("%d: %s", a.status, http.StatusText(a.status)))
+		return ends(exitOf(a.http), fmt.Errorf("%d: %s", a.http, http.StatusText(a.http)))
 	}
-	code := exitOf(a.status)
+	code := exitOf(a.http)
 	if p.Code == api.InvalidRequest {
 		code = exitUsage
 	}

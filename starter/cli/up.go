@@ -81,8 +81,11 @@ func (a *app) runUp(ctx context.Context, f upFlags) error {
 		return err
 	}
 	s, err := stack.Up(ctx, opts)
-	if err != nil {
-		return a.notUp(ctx, err)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return answered(exitFailed) // Ctrl-C while it starts needs no explanation
+	case err != nil:
+		return notUp(err)
 	}
 	a.announce(s)
 	err = s.Wait(ctx)
@@ -113,13 +116,10 @@ func (a *app) stackOptions(f upFlags) (stack.Options, error) {
 	}, nil
 }
 
-// notUp explains why there is no stack. Ctrl-C while it starts is no failure.
-func (a *app) notUp(ctx context.Context, err error) error {
+// notUp says where the stack is that runs already.
+func notUp(err error) error {
 	var running *devstack.LockedError
-	switch {
-	case ctx.Err() != nil:
-		return nil
-	case errors.As(err, &running) && running.Info.URLs[stack.API] != "":
+	if errors.As(err, &running) && running.Info.URLs[stack.API] != "" {
 		return fmt.Errorf("%w; its API is %s", err, running.Info.URLs[stack.API])
 	}
 	return err

@@ -30,10 +30,10 @@ func (r reply) String() string {
 	return fmt.Sprintf("%d %s", r.status, r.code)
 }
 
-// is reports whether the reply has this status and names this code, first or
+// blockedBy reports whether the reply is a block that names this code, first or
 // among its blocks.
-func (r reply) is(status int, code trade.Code) bool {
-	if r.status != status {
+func (r reply) blockedBy(code trade.Code) bool {
+	if r.status != http.StatusBadRequest {
 		return false
 	}
 	for _, b := range r.blocks {

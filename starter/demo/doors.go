@@ -45,7 +45,7 @@ var overriddenBySignal = scenario{
 			return "", false, err
 		}
 		n, err := u.ordersOf(ctx, id)
-		return words(blocked.String(), "EXECUTED after the signal", orders(n)), blocked.is(400, trade.CooldownBlocked) && n == 1, err
+		return words(blocked.String(), "EXECUTED after the signal", orders(n)), blocked.blockedBy(trade.CooldownBlocked) && n == 1, err
 	},
 }
 

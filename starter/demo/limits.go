@@ -37,7 +37,7 @@ var deniedByDefault = scenario{
 		}
 		n, err := u.ordersOf(ctx, id)
 		return words(none.String(), empty.String(), allowed.String(), orders(n)),
-			none.is(400, trade.PolicyMissing) && empty.is(400, trade.AllowlistEmpty) && before == 0 && allowed.status == 200 && n == 1, err
+			none.blockedBy(trade.PolicyMissing) && empty.blockedBy(trade.AllowlistEmpty) && before == 0 && allowed.status == 200 && n == 1, err
 	},
 }
 
@@ -69,7 +69,7 @@ func (u *user) blockedThenLifted(ctx context.Context, id, override string, code 
 	}
 	n, err := u.ordersOf(ctx, id)
 	return words(blocked.String(), mute.String(), lifted.String(), orders(n)),
-		blocked.is(400, code) && mute.is(400, trade.OverrideReasonRequired) && before == 0 && lifted.status == 200 && n == 1, err
+		blocked.blockedBy(code) && mute.blockedBy(trade.OverrideReasonRequired) && before == 0 && lifted.status == 200 && n == 1, err
 }
 
 var cooledDown = scenario{
@@ -154,7 +154,7 @@ var halted = scenario{
 		}
 		after, err := u.ordersOf(ctx, id)
 		return words(stopped.String(), orders(n), "resumed "+resumed.String(), orders(after)),
-			stopped.is(400, trade.TradingHalted) && n == 0 && resumed.status == 200 && after == 1, err
+			stopped.blockedBy(trade.TradingHalted) && n == 0 && resumed.status == 200 && after == 1, err
 	},
 }
 

@@ -44,7 +44,7 @@ func (s *Stack) publishPIDs() {
 	}
 	if changed {
 		if err := s.lock.Publish(s.info); err != nil {
-			s.say("%v", err)
+			s.sayf("%v", err)
 		}
 	}
 }

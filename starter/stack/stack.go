@@ -91,13 +91,13 @@ func (s *Stack) up(ctx context.Context) error {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)
 		}
-		s.say("%-10s ready after %s", step.what, time.Since(began).Round(10*time.Millisecond))
+		s.sayf("%-10s ready after %s", step.what, time.Since(began).Round(10*time.Millisecond))
 	}
 	s.info.Started = s.started
 	return s.lock.Publish(s.info)
 }
 
-func (s *Stack) say(format string, args ...any) {
+func (s *Stack) sayf(format string, args ...any) {
 	if s.opts.Progress != nil {
 		fmt.Fprintf(s.opts.Progress, format+"\n", args...)
 	}
@@ -117,12 +117,12 @@ func (s *Stack) Wait(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-done(s.postgres):
-			s.say("PostgreSQL ended; starting it again")
+			s.sayf("PostgreSQL ended; starting it again")
 			if err := s.postgres.Restart(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
 		case <-done(s.server):
-			s.say("Temporal ended; starting it again")
+			s.sayf("Temporal ended; starting it again")
 			if err := s.server.Restart(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}

@@ -175,7 +175,7 @@ func workerBinary(ctx context.Context, self string, progress io.Writer) (string,
 // moduleRoot looks for our go.mod above the working folder and above this
 // source file, which is where it is under go run.
 func moduleRoot() (string, error) {
-	_, source, _, _ := runtime.Caller(0)
+	_, source, _, _ := runtime.Caller(0) //nolint:dogsled // only the file is of interest
 	working, err := os.Getwd()
 	for _, from := range []string{working, filepath.Dir(source)} {
 		for dir := from; filepath.IsAbs(dir) && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
