@@ -88,13 +88,13 @@ func TestKilledChildrenComeBack(t *testing.T) {
 	require.Len(t, ledger(t, s), 1)
 }
 
-func TestFiguresOfAFileEqualTheExchangesLedger(t *testing.T) {
+func TestFiguresOfFiveHundredProposalsEqualTheExchangesLedger(t *testing.T) {
 	t.Parallel()
 	work := t.TempDir()
 	s := up(t, stateDir(t), "--exchange-csv", candles(t, work), "--speed", "3600", "--exchange-csv-from", "2024-01-03")
 	s.must("policy", "set", write(t, work, "policy.json", manyTradesPolicy))
 	var proposals strings.Builder
-	for i := range 120 {
+	for i := range 500 {
 		market, confidence := []string{"BTC-EUR", "ETH-EUR", "SOL-EUR"}[i%3], "0.9"
 		if i%10 == 0 {
 			confidence = "0.1"
@@ -114,10 +114,10 @@ func TestFiguresOfAFileEqualTheExchangesLedger(t *testing.T) {
 			Fee         decimal.Decimal
 		}
 	}](t, out)
-	require.Equal(t, 120, sum.Total)
+	require.Equal(t, 500, sum.Total)
 	// Every tenth is too unsure, and the markets that are not allowed stay out.
-	require.Equal(t, map[string]int{"EXECUTED": 72, "CONFIDENCE_TOO_LOW": 8, "MARKET_NOT_ALLOWED": 40}, sum.Outcomes)
-	require.Equal(t, 72, sum.Orders)
+	require.Equal(t, map[string]int{"EXECUTED": 300, "CONFIDENCE_TOO_LOW": 34, "MARKET_NOT_ALLOWED": 166}, sum.Outcomes)
+	require.Equal(t, 300, sum.Orders)
 	for _, market := range []string{"BTC-EUR", "ETH-EUR"} {
 		orders := ledgerOf(t, s, market)
 		require.Len(t, orders, sum.Filled[market].Orders)
@@ -129,7 +129,7 @@ func TestFiguresOfAFileEqualTheExchangesLedger(t *testing.T) {
 		require.Equal(t, quote.String(), sum.Filled[market].AmountQuote.String(), market)
 		require.Equal(t, fee.String(), sum.Filled[market].Fee.String(), market)
 	}
-	require.Len(t, ledger(t, s), 72)
+	require.Len(t, ledger(t, s), 300)
 }
 
 const manyTradesPolicy = `{
