@@ -1,0 +1,47 @@
+# What the README's commands do. Tools land in the user's cache, once.
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/interlock/bin
+LINT_VERSION := v2.15.0
+WORKFLOWCHECK_VERSION := v0.6.0
+
+.PHONY: help test tools vet lint workflowcheck replay history fuzz check
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+test: tools ## all tests, with the race detector
+	go test -race -timeout 20m -p 2 ./...
+
+tools: ## fetch or build what the tests need
+	go run ./internal/devstack/tools
+
+vet: ## go vet
+	go vet ./...
+
+lint: $(CACHE)/golangci-lint-$(LINT_VERSION) ## golangci-lint
+	$< run ./...
+
+workflowcheck: $(CACHE)/workflowcheck-$(WORKFLOWCHECK_VERSION) ## workflow code is deterministic
+	$< ./workflows/...
+
+replay: ## every stored history replays on this code
+	go test -count=1 -run 'Replays|Recorded' ./workflows
+
+history: tools ## record the histories that are not stored yet
+	go test -count=1 -run Recorded ./workflows -record
+
+fuzz: ## each fuzz target for 20 s
+	@for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 20s $$pkg || exit 1; \
+		done; \
+	done
+
+check: vet lint workflowcheck replay ## everything but the tests
+
+$(CACHE)/golangci-lint-$(LINT_VERSION):
+	GOBIN=$(CACHE)/.new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(CACHE)/.new/golangci-lint $@
+
+$(CACHE)/workflowcheck-$(WORKFLOWCHECK_VERSION):
+	GOBIN=$(CACHE)/.new go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
+	mv $(CACHE)/.new/workflowcheck $@

@@ -1,0 +1,25 @@
+// Command tools brings what the tests need and Go does not: it finds, fetches
+// or builds the Temporal development server, and says what to install where
+// PostgreSQL is missing and cannot be downloaded.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"interlock/internal/devstack"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	path, err := devstack.EnsureTemporal(ctx, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tools:", err)
+		stop()
+		os.Exit(1)
+	}
+	fmt.Println("temporal:", path)
+}
