@@ -31,16 +31,15 @@ import (
 func main() {
 	role := flag.String("role", "", "what this process hosts: proposals, orders, scans, or all (paper only)")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *role); err != nil {
+	if err := run(*role); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
-		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, role string) error {
+func run(role string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
 	cfg, err := config.Worker(role, os.Getenv)
 	if err != nil {
 		return err

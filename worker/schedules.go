@@ -29,7 +29,7 @@ const catchUp = time.Minute
 // ensureSchedule makes a schedule exist and runs it now. Every worker of a
 // role calls it: whoever comes second finds it there.
 func ensureSchedule(ctx context.Context, c client.Client, id string, every time.Duration, workflow string, args ...any) error {
-	handle, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID:                 id,
 		Spec:               client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}},
 		Overlap:            enums.SCHEDULE_OVERLAP_POLICY_SKIP,
@@ -45,8 +45,7 @@ func ensureSchedule(ctx context.Context, c client.Client, id string, every time.
 	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
 		return fmt.Errorf("schedule %s: %w", id, err)
 	}
-	handle = c.ScheduleClient().GetHandle(ctx, id)
-	return handle.Trigger(ctx, client.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP})
+	return c.ScheduleClient().GetHandle(ctx, id).Trigger(ctx, client.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP})
 }
 
 // ensureSearchAttributes registers what Proposal workflows set; a workflow

@@ -133,8 +133,7 @@ func registerAll(r interface {
 // live is a running workflow on a real server.
 type live struct {
 	client.Client
-	id    string
-	queue string
+	id string
 }
 
 func (l live) update(t *testing.T, name string, arg any) {

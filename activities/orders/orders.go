@@ -47,7 +47,7 @@ type Attempts interface {
 }
 
 // Counter counts what happened, for the metrics. A nil one counts nothing.
-type Counter interface{ Placed(trade.Reply) }
+type Counter interface{ Placed(reply trade.Reply) }
 
 // Activities carry out claims at one account.
 type Activities struct {

@@ -42,7 +42,7 @@ type Records interface {
 
 // Counter counts what happened, for the metrics. A nil one counts nothing.
 type Counter interface {
-	Blocked(trade.Code)
+	Blocked(code trade.Code)
 	Unresolved(proposalID string)
 }
 

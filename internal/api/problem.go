@@ -70,7 +70,7 @@ func problem(status int, code, format string, args ...any) *Problem {
 func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client may be gone
+	_ = json.NewEncoder(w).Encode(p) //nolint:errchkjson // the client may be gone
 }
 
 // Huma builds every refusal of its own through the first variable. Without the

@@ -42,7 +42,7 @@ type replay struct {
 	step   int64
 }
 
-func (r Replay) open(m Market, seed uint64, origin time.Time, step time.Duration) (feed, error) {
+func (r Replay) open(m Market, _ uint64, origin time.Time, step time.Duration) (feed, error) {
 	if len(r.Candles) < 2 {
 		return nil, errors.New("replay: want at least two candles")
 	}

@@ -16,10 +16,14 @@ import (
 
 // What people are shown is shaped by package view.
 type (
-	ProposalView   = view.Proposal
-	ExecutionView  = view.Execution
+	// ProposalView is a proposal with all that became of it.
+	ProposalView = view.Proposal
+	// ExecutionView is what became of its claim.
+	ExecutionView = view.Execution
+	// ProposalFilter chooses what a list shows.
 	ProposalFilter = view.Filter
-	Identity       = view.Identity
+	// Identity is who a token speaks for.
+	Identity = view.Identity
 )
 
 type viewRow struct {

@@ -90,8 +90,8 @@ func (s *Store) Compare(ctx context.Context, c trade.Comparison) (differences in
 }
 
 func compareOrder(ctx context.Context, tx pgx.Tx, account string, o trade.Order) (*differenceRow, error) {
-	client, err := uuid.Parse(o.ClientOrderID)
-	if err != nil {
+	client := clientOf(o)
+	if client == nil {
 		return difference("unknown_order", o, "not placed by this database"), nil
 	}
 	known, err := all[knownRow](ctx, tx, knownByClientSQL, pgx.StrictNamedArgs{"account": account, "client": client})
@@ -102,6 +102,15 @@ func compareOrder(ctx context.Context, tx pgx.Tx, account string, o trade.Order)
 		return difference("unknown_order", o, "its client order ID is not in this database"), nil
 	}
 	return compareKnown(known[0], o), nil
+}
+
+// clientOf is the order's client order ID; nil when it has none of our form.
+func clientOf(o trade.Order) *uuid.UUID {
+	id, err := uuid.Parse(o.ClientOrderID)
+	if err != nil {
+		return nil
+	}
+	return &id
 }
 
 // compareKnown finds what our records deny. An execution that is still being
@@ -138,13 +147,9 @@ func noteDifference(ctx context.Context, tx pgx.Tx, account string, d *differenc
 	if err != nil {
 		return err
 	}
-	var client *uuid.UUID
-	if id, err := uuid.Parse(d.order.ClientOrderID); err == nil {
-		client = &id
-	}
 	_, err = tx.Exec(ctx, noteDifferenceSQL, pgx.StrictNamedArgs{
 		"account": account, "market": string(d.order.Market), "order": d.order.OrderID, "kind": d.kind,
-		"client": client, "operator": d.order.OperatorID, "detail": d.detail, "body": string(body),
+		"client": clientOf(d.order), "operator": d.order.OperatorID, "detail": d.detail, "body": string(body),
 	})
 	return err
 }

@@ -31,7 +31,7 @@ func (c *Client) Look(ctx context.Context, market trade.Market, clientOrderID uu
 	s := search{client: c, market: market, id: clientOrderID}
 	if since.After(now) {
 		// Lists that begin in the future are empty whatever happened.
-		s.doubt("lists from %s would begin after the exchange's own time", since)
+		s.doubtf("lists from %s would begin after the exchange's own time", since)
 	}
 	s.byClientID(ctx)
 	s.inOpenOrders(ctx)
@@ -64,13 +64,13 @@ func (s *search) sighting() trade.Sighting {
 	return trade.NotThere
 }
 
-func (s *search) note(format string, args ...any) {
+func (s *search) notef(format string, args ...any) {
 	s.notes = append(s.notes, clip(fmt.Sprintf(format, args...)))
 }
 
-func (s *search) doubt(format string, args ...any) {
+func (s *search) doubtf(format string, args ...any) {
 	s.doubts++
-	s.note(format, args...)
+	s.notef(format, args...)
 }
 
 // byClientID believes a no only with errorCode 240: an HTTP 404 alone is what
@@ -79,14 +79,14 @@ func (s *search) byClientID(ctx context.Context) {
 	o, err := s.client.order(ctx, url.Values{"market": {string(s.market)}, "clientOrderId": {s.id.String()}})
 	switch {
 	case hasCode(err, codeNotFound):
-		s.note("by ID: none (240)")
+		s.notef("by ID: none (240)")
 	case err != nil:
-		s.doubt("by ID: %v", err)
+		s.doubtf("by ID: %v", err)
 	case o.Market != s.market || !bears(o.ClientOrderID, s.id):
-		s.doubt("by ID: the reply is order %q of %q as %q", o.OrderID, o.Market, o.ClientOrderID)
+		s.doubtf("by ID: the reply is order %q of %q as %q", o.OrderID, o.Market, o.ClientOrderID)
 	default:
 		s.found(o)
-		s.note("by ID: order %s", o.OrderID)
+		s.notef("by ID: order %s", o.OrderID)
 	}
 }
 
@@ -102,26 +102,26 @@ func (s *search) inOrders(ctx context.Context, since time.Time) {
 
 func (s *search) sift(where string, list []trade.Order, err error) {
 	if err != nil {
-		s.doubt("%s: %v", where, err)
+		s.doubtf("%s: %v", where, err)
 		return
 	}
 	matches := 0
 	for _, o := range list {
 		switch {
 		case o.Market != s.market:
-			s.doubt("%s: got one of %q", where, o.Market)
+			s.doubtf("%s: got one of %q", where, o.Market)
 		case bears(o.ClientOrderID, s.id):
 			matches++
 			s.found(o)
 		}
 	}
-	s.note("%s: %d of %d", where, matches, len(list))
+	s.notef("%s: %d of %d", where, matches, len(list))
 }
 
 func (s *search) inTrades(ctx context.Context, since time.Time) {
 	list, err := s.client.Trades(ctx, s.market, since)
 	if err != nil {
-		s.doubt("trades: %v", err)
+		s.doubtf("trades: %v", err)
 		return
 	}
 	matches := 0
@@ -131,7 +131,7 @@ func (s *search) inTrades(ctx context.Context, since time.Time) {
 			s.behind(ctx, t)
 		}
 	}
-	s.note("trades: %d of %d", matches, len(list))
+	s.notef("trades: %d of %d", matches, len(list))
 }
 
 // behind fetches the order of a trade that bears our ID, when nothing else has
@@ -143,9 +143,9 @@ func (s *search) behind(ctx context.Context, t Trade) {
 	o, err := s.client.Order(ctx, s.market, t.OrderID)
 	switch {
 	case err != nil:
-		s.doubt("trade %s is of order %s: %v", t.ID, t.OrderID, err)
+		s.doubtf("trade %s is of order %s: %v", t.ID, t.OrderID, err)
 	case o.ClientOrderID != "" && !bears(o.ClientOrderID, s.id):
-		s.doubt("trade %s bears our ID, its order %s bears %q", t.ID, o.OrderID, o.ClientOrderID)
+		s.doubtf("trade %s bears our ID, its order %s bears %q", t.ID, o.OrderID, o.ClientOrderID)
 	default:
 		s.found(o)
 	}

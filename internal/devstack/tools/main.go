@@ -13,13 +13,18 @@ import (
 )
 
 func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "tools:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	path, err := devstack.EnsureTemporal(ctx, os.Stderr)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "tools:", err)
-		stop()
-		os.Exit(1)
+	if err == nil {
+		fmt.Println("temporal:", path)
 	}
-	fmt.Println("temporal:", path)
+	return err
 }
