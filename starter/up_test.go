@@ -93,6 +93,7 @@ func TestFiguresOfFiveHundredProposalsEqualTheExchangesLedger(t *testing.T) {
 	work := t.TempDir()
 	s := up(t, stateDir(t), "--exchange-csv", candles(t, work), "--speed", "3600", "--exchange-csv-from", "2024-01-03")
 	s.must("policy", "set", write(t, work, "policy.json", manyTradesPolicy))
+	s.must("policy", "set", write(t, work, "shown.json", s.must("policy", "show")))
 	var proposals strings.Builder
 	for i := range 500 {
 		market, confidence := []string{"BTC-EUR", "ETH-EUR", "SOL-EUR"}[i%3], "0.9"

@@ -26,10 +26,10 @@ func (a *app) policy() *cobra.Command {
 			Long: "Sets the policy for the next execution. Every limit must be given, or knowingly\nbe \"unlimited\"; an unknown field is an error. The old version is kept.",
 			RunE: a.does(func(ctx context.Context, args []string) error { return a.setPolicy(ctx, args[0]) }),
 		},
-		&cobra.Command{
-			Use: "show", Short: "Show the policy in force, as JSON", Args: cobra.NoArgs,
+		a.printsJSON(&cobra.Command{
+			Use: "show", Short: "Show the policy in force, as policy set takes it", Args: cobra.NoArgs,
 			RunE: a.does(func(ctx context.Context, _ []string) error { return a.showPolicy(ctx) }),
-		})
+		}))
 	return cmd
 }
 
@@ -62,7 +62,18 @@ func (a *app) showPolicy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.printReply(reply)
+	if a.json {
+		return a.printReply(reply)
+	}
+	var current struct {
+		Version int             `json:"version"`
+		Policy  json.RawMessage `json:"policy"`
+	}
+	if err := reply.into(&current); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.progress, "version %d\n", current.Version)
+	return printJSON(a.out, current.Policy)
 }
 
 func (a *app) printReply(reply answer) error {
