@@ -97,7 +97,7 @@ func (p *proposal) findOut(ctx workflow.Context, number int) (trade.Placing, err
 		if err := p.moveTo(ctx, trade.Unresolved); err != nil {
 			return trade.Placing{}, err
 		}
-		if renewal(ctx) {
+		if p.mayRenew(ctx) {
 			return trade.Placing{}, errRenew
 		}
 		if err := p.waitAndLook(ctx, number, f.Wait); err != nil {

@@ -99,7 +99,7 @@ func (p *proposal) load(ctx workflow.Context) error {
 func (p *proposal) rest(ctx workflow.Context) error {
 	due := p.life.Proposal.ExpiresAt.Sub(workflow.Now(ctx))
 	moved, err := workflow.AwaitWithTimeout(ctx, max(due, time.Second), func() bool {
-		return p.status().Closed() || p.status().Claimed() || renewal(ctx)
+		return p.status().Closed() || p.status().Claimed() || p.mayRenew(ctx)
 	})
 	switch {
 	case temporal.IsCanceledError(err):
@@ -108,7 +108,7 @@ func (p *proposal) rest(ctx workflow.Context) error {
 		return err
 	case !moved:
 		return p.expire(ctx)
-	case renewal(ctx) && !p.status().Claimed() && !p.status().Closed():
+	case !p.status().Claimed() && !p.status().Closed():
 		return errRenew
 	}
 	return nil
@@ -135,15 +135,22 @@ func (p *proposal) moveTo(ctx workflow.Context, now trade.Status) error {
 	return p.show(ctx)
 }
 
-func renewal(ctx workflow.Context) bool { return workflow.GetInfo(ctx).GetContinueAsNewSuggested() }
+// mayRenew reports whether to continue as new: history has grown long, and
+// nobody is being answered, so that no claim is won by a run that ends.
+func (p *proposal) mayRenew(ctx workflow.Context) bool {
+	return workflow.GetInfo(ctx).GetContinueAsNewSuggested() && p.idle(ctx)
+}
+
+// idle reports whether everybody who asked has an answer.
+func (p *proposal) idle(ctx workflow.Context) bool {
+	return workflow.AllHandlersFinished(ctx) && !p.handling && !p.signals.HasPending()
+}
 
 // leave ends the run once everybody who asked has an answer.
 func (p *proposal) leave(ctx workflow.Context, err error) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	p.loaded = true // whoever waits for it must hear that there is nothing
-	answered := workflow.Await(ctx, func() bool {
-		return workflow.AllHandlersFinished(ctx) && !p.handling && !p.signals.HasPending()
-	})
+	answered := workflow.Await(ctx, func() bool { return p.idle(ctx) })
 	switch {
 	case errors.Is(err, errRenew) && answered == nil:
 		return workflow.NewContinueAsNewError(ctx, ProposalType, ProposalInput{Looks: p.looks})

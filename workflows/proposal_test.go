@@ -311,6 +311,16 @@ func TestLongDoubtContinuesAsNewCarryingOnlyTheCount(t *testing.T) {
 	require.Equal(t, 1, b.calls[orders.PlaceOrder])
 }
 
+func TestARunThatShouldContinueAsNewFirstServesWhoAsked(t *testing.T) {
+	b := newBench(t)
+	b.won = func(*trade.Claim) { b.env.SetContinueAsNewSuggested(true) }
+	var a *answer
+	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Equal(t, trade.Executed, a.result.Status)
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+}
+
 func TestLooksComeSoonAtFirstAndNeverLessOftenThanEveryFiveMinutes(t *testing.T) {
 	require.Equal(t, time.Second, lookPause(0, time.Hour))
 	require.Equal(t, 4*time.Second, lookPause(2, 0))
