@@ -313,9 +313,11 @@ func TestLongDoubtContinuesAsNewCarryingOnlyTheCount(t *testing.T) {
 
 func TestARunThatShouldContinueAsNewFirstServesWhoAsked(t *testing.T) {
 	b := newBench(t)
-	b.won = func(*trade.Claim) { b.env.SetContinueAsNewSuggested(true) }
+	b.placings = []trade.Placing{unknownReply}
+	b.findings = []trade.Finding{inDoubt(3 * time.Second), inDoubt(2 * time.Second), {Concluded: true, Placing: accepted(filled)}}
 	var a *answer
 	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
+	b.at(1500*time.Millisecond, func() { b.env.SetContinueAsNewSuggested(true) })
 	require.Equal(t, trade.Executed, b.run().Status)
 	require.Equal(t, trade.Executed, a.result.Status)
 	require.Equal(t, 1, b.calls[orders.PlaceOrder])
