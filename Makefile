@@ -6,7 +6,7 @@ WORKFLOWCHECK_VERSION := v0.6.0
 .PHONY: help test tools vet lint workflowcheck replay history fuzz check
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 test: tools ## all tests, with the race detector
 	go test -race -timeout 20m -p 2 ./...
@@ -35,6 +35,11 @@ fuzz: ## each fuzz target for 20 s
 			echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 20s $$pkg || exit 1; \
 		done; \
 	done
+
+.env: ## passwords and paper keys for docker compose
+	@umask 077; for name in OWNER_PASSWORD PROPOSALS_PASSWORD ORDERS_PASSWORD SCANS_PASSWORD API_PASSWORD OPERATOR_PASSWORD \
+		TEMPORAL_DB_PASSWORD TRADE_KEY TRADE_SECRET READONLY_KEY READONLY_SECRET; do \
+		echo "$$name=$$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')"; done >$@.new && mv $@.new $@
 
 check: vet lint workflowcheck replay ## everything but the tests
 
