@@ -24,7 +24,7 @@ workflowcheck: $(CACHE)/workflowcheck-$(WORKFLOWCHECK_VERSION) ## workflow code 
 	$< ./workflows/...
 
 replay: ## every stored history replays on this code
-	go test -count=1 -run 'Replays|Recorded' ./workflows
+	go test -count=1 -run 'Replays|Recorded|StoredHistory' ./workflows
 
 history: tools ## record the histories that are not stored yet
 	go test -count=1 -run Recorded ./workflows -record

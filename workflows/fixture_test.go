@@ -31,6 +31,8 @@ type bench struct {
 	orders   []trade.Order      // of FollowOrder after so many cancels; the last one repeats
 	won      func(*trade.Claim) // changes the claim that preflight wins
 	problem  string             // of StoreOverride and Resolve
+	// checksOverrides lets StoreOverride refuse what the real one would.
+	checksOverrides bool
 
 	calls    map[string]int
 	recorded *trade.Order
@@ -212,8 +214,11 @@ func (r records) Expire(context.Context, string) (trade.Status, error) {
 	return trade.Expired, nil
 }
 
-func (r records) Cancel(context.Context, string, string, string) (trade.Status, error) {
+func (r records) Cancel(_ context.Context, _, actor, reason string) (trade.Status, error) {
 	r.calls["Cancel"]++
+	if actor == "" || reason == "" {
+		return "", trade.ErrInvalid
+	}
 	if r.life.Proposal.Status.Executable() {
 		r.life.Proposal.Status = trade.Cancelled
 	}
@@ -222,6 +227,9 @@ func (r records) Cancel(context.Context, string, string, string) (trade.Status, 
 
 func (r records) StoreOverride(_ context.Context, o trade.Override, _ string) (string, error) {
 	r.stored = append(r.stored, o)
+	if r.checksOverrides {
+		return o.Problem(), nil
+	}
 	return r.problem, nil
 }
 
