@@ -78,7 +78,7 @@ func unavailable(s strike) reply {
 // banned refuses as one who asked too often. With ForMs the ban is real: it
 // holds for whoever signed the request, or for its address.
 func banned(s strike) reply {
-	now := s.e.cfg.Clock()
+	now := s.e.now()
 	if s.ForMs == 0 {
 		return answerError(banText(now.Truncate(time.Minute).Add(2*time.Minute), s.NoExpiry))
 	}
@@ -105,7 +105,7 @@ func redirected(s strike) reply {
 // tooLate holds the request at the door until its window is over. A request
 // whose window cannot be read, or was over before, is refused at once.
 func tooLate(s strike) reply {
-	s.req.arrived = s.e.cfg.Clock()
+	s.req.arrived = s.e.now()
 	if s.req.readWindow(s.raw.Header) == nil && s.e.outlast(s.req) != nil {
 		return dropped(s)
 	}
