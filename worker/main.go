@@ -135,17 +135,20 @@ func (p *process) serve(ctx context.Context) error {
 		return err
 	}
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
+	var background sync.WaitGroup
+	background.Go(func() { p.keepScheduled(ctx) })
 	if refresh != nil {
 		refresh.Run(ctx)
 	}
 	<-ctx.Done()
+	background.Wait()
 	return nil
 }
 
 // prepare builds what the role hosts; it starts nothing.
 func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 	if p.hosts(config.Proposals) {
-		if err := ensureSearchAttributes(ctx, p.temporal, p.cfg.Temporal.Namespace); err != nil {
+		if err := p.searchable(ctx); err != nil {
 			return nil, err
 		}
 		if err := p.metrics.Metrics().WatchUnresolved(p.store.CountUnresolved); err != nil {
@@ -186,12 +189,49 @@ func (p *process) prepareOrders() error {
 
 // schedule makes the periodic workflows of the role exist, and runs them once.
 func (p *process) schedule(ctx context.Context) error {
+	return p.eachSchedule(func(id string, every time.Duration, workflow string, args ...any) error {
+		return ensureSchedule(ctx, p.temporal, id, every, workflow, args...)
+	})
+}
+
+// searchable registers what the workflows of the role set.
+func (p *process) searchable(ctx context.Context) error {
+	if !p.hosts(config.Proposals) {
+		return nil
+	}
+	return ensureSearchAttributes(ctx, p.temporal, p.cfg.Temporal.Namespace)
+}
+
+// keepScheduled makes the periodic workflows, and what they need, again should
+// Temporal lose them while this worker runs: nobody else would, and without
+// them nothing that was lost is found.
+func (p *process) keepScheduled(ctx context.Context) {
+	ticker := time.NewTicker(rescheduleEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := p.searchable(ctx)
+		err = errors.Join(err, p.eachSchedule(func(id string, every time.Duration, workflow string, args ...any) error {
+			_, err := makeSchedule(ctx, p.temporal, id, every, workflow, args...)
+			return err
+		}))
+		if err != nil && ctx.Err() == nil {
+			p.log.Warn("schedules", "error", err)
+		}
+	}
+}
+
+func (p *process) eachSchedule(do func(id string, every time.Duration, workflow string, args ...any) error) error {
 	var errs []error
 	if p.hosts(config.Proposals) {
-		errs = append(errs, ensureSchedule(ctx, p.temporal, workflows.SweepID, sweepEvery, workflows.SweepType))
+		errs = append(errs, do(workflows.SweepID, sweepEvery, workflows.SweepType))
 	}
 	if p.hosts(config.Orders) {
-		errs = append(errs, ensureSchedule(ctx, p.temporal, workflows.ReconcileID(p.cfg.Account), reconcileEvery, workflows.ReconcileType, p.cfg.Account))
+		errs = append(errs, do(workflows.ReconcileID(p.cfg.Account), reconcileEvery, workflows.ReconcileType, p.cfg.Account))
 	}
 	return errors.Join(errs...)
 }

@@ -26,6 +26,7 @@ const drainWithin = 15 * time.Second
 type counter interface {
 	proposals.Counter
 	orders.Counter
+	orders.Alarms
 }
 
 // hostProposals hosts the workflows and the records' activities.
@@ -69,7 +70,7 @@ func hostOrders(c client.Client, h ordersHost) []worker.Worker {
 	follow.RegisterActivityWithOptions(act.ReadOrder, activity.RegisterOptions{Name: orders.ReadOrder})
 	follow.RegisterActivityWithOptions(act.FollowOrder, activity.RegisterOptions{Name: orders.FollowOrder})
 	follow.RegisterActivityWithOptions(act.CancelOrder, activity.RegisterOptions{Name: orders.CancelOrder})
-	follow.RegisterActivity(&orders.Reconciler{Ledger: h.exchange, Comparisons: h.store, Account: h.account})
+	follow.RegisterActivity(&orders.Reconciler{Ledger: h.exchange, Comparisons: h.store, Account: h.account, Counter: h.count})
 	return []worker.Worker{place, follow}
 }
 

@@ -31,6 +31,7 @@ type bench struct {
 	orders   []trade.Order      // of FollowOrder after so many cancels; the last one repeats
 	won      func(*trade.Claim) // changes the claim that preflight wins
 	problem  string             // of StoreOverride and Resolve
+	restored bool               // the records do not have the claim
 	// checksOverrides lets StoreOverride refuse what the real one would.
 	checksOverrides bool
 
@@ -38,7 +39,7 @@ type bench struct {
 	recorded *trade.Order
 	failed   *trade.Failure
 	stored   []trade.Override
-	resolved []proposals.ResolveInput
+	resolved []trade.Word
 	requests []trade.Request
 }
 
@@ -148,6 +149,9 @@ func (b *bench) read(_ context.Context, in orders.OrderInput) (orders.OrderReadi
 
 func (b *bench) follow(context.Context, orders.OrderInput) (trade.Order, error) {
 	b.calls[orders.FollowOrder]++
+	if b.restored {
+		return trade.Order{}, temporal.NewNonRetryableApplicationError("not found", orders.NotFoundType, nil)
+	}
 	o := nth(b.orders, b.calls[orders.CancelOrder]+1)
 	if !o.Status.Final() {
 		// The test environment tries an activity ten times at most, so it is asked rarely.
@@ -190,6 +194,9 @@ func (r records) Preflight(_ context.Context, req trade.Request) (trade.Decision
 
 func (r records) Conclude(context.Context, trade.Claim, int) (trade.Finding, error) {
 	r.calls["Conclude"]++
+	if r.restored {
+		return trade.Finding{}, trade.ErrNotFound
+	}
 	if len(r.findings) == 0 {
 		return trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}, nil
 	}
@@ -198,12 +205,18 @@ func (r records) Conclude(context.Context, trade.Claim, int) (trade.Finding, err
 
 func (r records) RecordOrder(_ context.Context, _ trade.Claim, o trade.Order) error {
 	r.calls["RecordOrder"]++
+	if r.restored {
+		return trade.ErrNotFound
+	}
 	r.recorded, r.life.Proposal.Status = &o, trade.Executed
 	return nil
 }
 
 func (r records) FailExecution(_ context.Context, _ trade.Claim, f trade.Failure) error {
 	r.calls["FailExecution"]++
+	if r.restored {
+		return trade.ErrNotFound
+	}
 	r.failed, r.life.Proposal.Status = &f, trade.Failed
 	return nil
 }
@@ -233,10 +246,17 @@ func (r records) StoreOverride(_ context.Context, o trade.Override, _ string) (s
 	return r.problem, nil
 }
 
-func (r records) Resolve(_ context.Context, _ trade.Claim, _ int, o *trade.Order, now time.Time, actor, reason string) (string, error) {
-	r.resolved = append(r.resolved, proposals.ResolveInput{Order: o, ExchangeNow: now, Actor: actor, Reason: reason})
-	if r.problem == "" {
-		r.findings = []trade.Finding{{Concluded: true, Placing: accepted(*o)}}
+func (r records) Resolve(_ context.Context, _ trade.Claim, _ int, w trade.Word) (string, error) {
+	r.resolved = append(r.resolved, w)
+	if w.Problem != "" {
+		return w.Problem, nil
+	}
+	switch {
+	case r.problem != "":
+	case w.Order == nil:
+		r.findings = []trade.Finding{{Concluded: true, Verdict: trade.ConcludedAbsent, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
+	default:
+		r.findings = []trade.Finding{{Concluded: true, Placing: accepted(*w.Order)}}
 	}
 	return r.problem, nil
 }

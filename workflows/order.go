@@ -143,7 +143,8 @@ func (p *proposal) takeWord(ctx workflow.Context, number int, word ResolveReques
 	}
 	var problem string
 	return workflow.ExecuteLocalActivity(must(ctx, "a person's word"), proposals.Resolve, proposals.ResolveInput{
-		Claim: *p.life.Claim, Number: number, Order: reading.Order, ExchangeNow: reading.ExchangeNow, Actor: word.Actor, Reason: word.Reason,
+		Claim: *p.life.Claim, Number: number,
+		Word: trade.Word{Order: reading.Order, ExchangeNow: reading.ExchangeNow, Actor: word.Actor, Reason: word.Reason},
 	}).Get(ctx, &problem)
 }
 

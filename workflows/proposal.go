@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"interlock/activities/orders"
 	"interlock/activities/proposals"
 	"interlock/internal/trade"
 )
@@ -40,7 +41,24 @@ func (p *proposal) step(ctx workflow.Context) error {
 		return p.rest(ctx)
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	return p.carryOut(ctx)
+	err := p.carryOut(ctx)
+	var failure *temporal.ApplicationError
+	if errors.As(err, &failure) && failure.Type() == orders.NotFoundType {
+		return p.startOver(ctx)
+	}
+	return err
+}
+
+// startOver is for a claim that the database does not have: it was restored to
+// a time before, or the claim was lost to another run. What it says now is the
+// truth; what this run did with the claim is found at the exchange.
+func (p *proposal) startOver(ctx workflow.Context) error {
+	workflow.GetLogger(ctx).Error("the claim is not in the database; reading the truth again", "claim", p.life.Claim)
+	if err := workflow.Sleep(ctx, retryPause); err != nil {
+		return err
+	}
+	p.looks, p.nextLook, p.failure = 0, time.Time{}, nil
+	return p.load(ctx)
 }
 
 // proposal is one run's view of the stored truth.

@@ -31,6 +31,15 @@ type Life struct {
 	CancelledBy   string   `json:"cancelledBy,omitempty"`   // who asked to give it up
 }
 
+// Word is a person's word on an order of unknown fate.
+type Word struct {
+	Order       *Order    `json:"order,omitempty"` // as the exchange showed it; nil: there is none
+	ExchangeNow time.Time `json:"exchangeNow"`
+	Actor       string    `json:"actor"`
+	Reason      string    `json:"reason"`
+	Problem     string    `json:"problem,omitempty"` // what stood against it before the records were asked
+}
+
 // Decision is the answer of preflight: the verdict, and the claim if it passed.
 type Decision struct {
 	Verdict Verdict `json:"verdict"`
@@ -51,4 +60,11 @@ type Comparison struct {
 	Orders     []Order
 	TradesSeen int
 	Holdings   []Holding
+}
+
+// Compared is what one comparison found.
+type Compared struct {
+	Differences    int
+	Contradictions int           // that were not known before; each raised an alarm
+	Wait           time.Duration // zero: it counts; else one begun after so long will
 }
