@@ -51,8 +51,8 @@ var table = []mutant{
 	},
 	{
 		name: "no void on conclusion", why: "a frozen worker begins an attempt that was given up",
-		file: "internal/postgres/conclude.go",
-		old:  "\t\treturn voidAttempt(ctx, tx, execution, number)\n",
+		file: "internal/postgres/lives.go",
+		old:  "\t\treturn voidAttempt(ctx, tx, e, number)\n",
 		new:  "\t\t_ = voidAttempt\n\t\treturn trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: neverBegan}, nil\n",
 		pkg:  "./internal/postgres", test: "TestAttemptThatNeverBeganIsVoidAndAZombieCannotUseIt",
 	},
