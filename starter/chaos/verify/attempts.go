@@ -39,10 +39,12 @@ func attemptName(e ExecutionRow, a AttemptRow) string {
 
 func outOfTurn(attempts []AttemptRow, i int) string {
 	a := attempts[i]
-	if a.Number != i+1 {
+	switch {
+	case a.Number != i+1:
 		return fmt.Sprintf("it is number %d in line", i+1)
-	}
-	if i == 0 {
+	case (a.Verdict == nil) != (a.ConcludedAt == nil), (orEmpty(a.Verdict) == accepted) != (a.OrderID != nil), a.Deadline == nil && orEmpty(a.Verdict) != void:
+		return "its verdict contradicts itself"
+	case i == 0:
 		return ""
 	}
 	before := attempts[i-1]

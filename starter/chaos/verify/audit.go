@@ -3,6 +3,7 @@ package verify
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (c *inquiry) settle(rule, what string, t tally) {
 // claimsTold matches verdicts with their rows, by request, and checks that an
 // execution is what its last claim says.
 func (c *inquiry) claimsTold() {
-	told := tally{}
+	told, verdicts := tally{}, map[string]string{}
 	name := func(kind, proposal, request string) string { return proposal + " " + kind + " " + request }
 	for _, v := range c.r.Verdicts {
 		kind := kindBlocked
@@ -49,11 +50,18 @@ func (c *inquiry) claimsTold() {
 			kind = kindClaimed
 		}
 		told[name(kind, v.ProposalID, v.RequestID)]++
+		verdicts[name(kind, v.ProposalID, v.RequestID)] = v.Body
 	}
 	for _, kind := range []string{kindBlocked, kindClaimed} {
 		for _, row := range c.kinds[kind] {
-			if b, err := decode[preflightWire](row.Body); err == nil {
-				told[name(kind, orEmpty(row.ProposalID), *b.Request.ID)]--
+			b, err := decode[preflightWire](row.Body)
+			if err != nil {
+				continue // told when the claims were read
+			}
+			subject := name(kind, orEmpty(row.ProposalID), *b.Request.ID)
+			told[subject]--
+			if text, there := verdicts[subject]; there && text != part(row.Body, "verdict") {
+				c.report(AuditClaims, subject, "the audit tells another verdict than was stored")
 			}
 		}
 	}
@@ -70,12 +78,27 @@ func (c *inquiry) claimsTold() {
 		switch {
 		case !claimed:
 			c.report(AuditClaims, e.ProposalID, "execution %d was never claimed", e.ID)
-		case x.request != e.RequestID || !x.at.Equal(e.ClaimedAt) || x.version != e.PolicyVersion || !x.plan.WorstQuote.Equal(e.WorstQuote):
-			c.report(AuditClaims, e.ProposalID, "claimed by %s at %s under version %d; the execution says %s, %s, %d", x.request, x.at, x.version, e.RequestID, e.ClaimedAt, e.PolicyVersion)
+		case x.request != e.RequestID || !x.at.Equal(e.ClaimedAt) || x.version != e.PolicyVersion ||
+			!x.plan.WorstQuote.Equal(e.WorstQuote) || x.planText != e.Plan:
+			c.report(AuditClaims, e.ProposalID, "claimed by %s at %s under version %d was %s; the execution says %s, %s, %d, %s",
+				x.request, x.at, x.version, x.planText, e.RequestID, e.ClaimedAt, e.PolicyVersion, e.Plan)
 		case x.outcome == "" && (e.Status == executed || e.Status == failed) || x.outcome != "" && x.outcome != e.Status:
 			c.report(AuditEnds, e.ProposalID, "its last claim ended %q and it is %s", x.outcome, e.Status)
 		}
 	}
+}
+
+// part is the text of what a body has under a path of names; empty when it has
+// no such thing.
+func part(text string, names ...string) string {
+	for _, name := range names {
+		var parts map[string]json.RawMessage
+		if json.Unmarshal([]byte(text), &parts) != nil {
+			return ""
+		}
+		text = string(parts[name])
+	}
+	return text
 }
 
 func (c *inquiry) attemptsTold(begun []AuditRow) {
@@ -259,7 +282,7 @@ func (c *inquiry) proposalsTold() {
 			told[p.ID+" expired"]++
 		}
 		if p.CancelActor != nil {
-			told[p.ID+" cancel"]++
+			told[p.ID+" cancel by "+*p.CancelActor]++
 		}
 		if p.Status == "CANCELLED" {
 			told[p.ID+" closed by it"]++
@@ -269,7 +292,7 @@ func (c *inquiry) proposalsTold() {
 		told[orEmpty(row.ProposalID)+" expired"]--
 	}
 	for _, row := range c.kinds[kindCancel] {
-		told[orEmpty(row.ProposalID)+" cancel"]--
+		told[orEmpty(row.ProposalID)+" cancel by "+orEmpty(row.Actor)]--
 		if b, ok := body[closedWire](c, row); ok && *b.Status == "CANCELLED" {
 			told[orEmpty(row.ProposalID)+" closed by it"]--
 		}
@@ -279,18 +302,42 @@ func (c *inquiry) proposalsTold() {
 	for _, row := range c.kinds[kindStored] {
 		id := orEmpty(row.ProposalID)
 		stored[id]++
-		if _, there := c.proposals[id]; !there || stored[id] > 1 {
+		p, there := c.proposals[id]
+		if !there || stored[id] > 1 {
 			c.report(AuditProposals, id, "stored %d times; it is there: %t", stored[id], there)
+		}
+		if b, ok := body[proposalWire](c, row); ok && there && !b.is(p) {
+			c.report(AuditProposals, id, "the audit stored another: %s", row.Body)
 		}
 	}
 }
 
+type proposalWire struct {
+	UserID      *string          `json:"userId"`
+	AccountID   *string          `json:"accountId"`
+	Market      *string          `json:"market"`
+	Side        *string          `json:"side"`
+	OrderType   *string          `json:"orderType"`
+	Amount      *decimal.Decimal `json:"amount,omitempty"`
+	AmountQuote *decimal.Decimal `json:"amountQuote,omitempty"`
+	Price       *decimal.Decimal `json:"price,omitempty"`
+	Confidence  *decimal.Decimal `json:"confidence,omitempty"`
+	ExpiresAt   *time.Time       `json:"expiresAt"`
+}
+
+func (w proposalWire) is(p ProposalRow) bool {
+	return *w.UserID == p.UserID && *w.AccountID == p.AccountID && *w.Market == p.Market && *w.Side == p.Side &&
+		*w.OrderType == p.OrderType && same(w.Amount, p.Amount) && same(w.AmountQuote, p.AmountQuote) &&
+		same(w.Price, p.Price) && same(w.Confidence, p.Confidence) && w.ExpiresAt.Equal(p.ExpiresAt)
+}
+
 func (c *inquiry) overridesTold(stored []AuditRow) {
 	told := tally{}
+	name := func(proposal, id string, cooldown, antiFlip bool) string {
+		return fmt.Sprintf("%s override %s of cooldown %t, anti-flip %t", proposal, id, cooldown, antiFlip)
+	}
 	for _, o := range c.r.Overrides {
-		if o.ID != orEmpty(o.ConsumedBy) { // else the request brought it, and its verdict says so
-			told[o.ProposalID+" override "+o.ID]++
-		}
+		told[name(o.ProposalID, o.ID, o.Cooldown, o.AntiFlip)]++
 		if o.ConsumedBy != nil && !c.claimedBy(o.ProposalID, *o.ConsumedBy) {
 			c.report(AuditOverrides, o.ProposalID+" override "+o.ID, "it was consumed by %s, which claimed nothing", *o.ConsumedBy)
 		}
@@ -298,11 +345,20 @@ func (c *inquiry) overridesTold(stored []AuditRow) {
 	for _, row := range stored {
 		type overrideWire struct {
 			Override *struct {
-				ID string `json:"id"`
+				ID       string `json:"id"`
+				Cooldown bool   `json:"cooldown"`
+				AntiFlip bool   `json:"antiFlip"`
 			} `json:"override"`
 		}
 		if b, ok := body[overrideWire](c, row); ok {
-			told[orEmpty(row.ProposalID)+" override "+b.Override.ID]--
+			told[name(orEmpty(row.ProposalID), b.Override.ID, b.Override.Cooldown, b.Override.AntiFlip)]--
+		}
+	}
+	for _, row := range c.kinds[kindClaimed] {
+		// A request that brought the override which it used tells of it itself.
+		b, err := decode[preflightWire](row.Body)
+		if err == nil && strings.Contains(part(row.Body, "verdict", "checks"), fmt.Sprintf(`"overriddenBy":[%q]`, *b.Request.ID)) {
+			told[name(orEmpty(row.ProposalID), *b.Request.ID, b.Request.Cooldown, b.Request.AntiFlip)]--
 		}
 	}
 	c.settle(AuditOverrides, "override", told)
@@ -350,6 +406,11 @@ func (c *inquiry) controlsTold(set []AuditRow) {
 	for _, row := range set {
 		if b, ok := body[stateWire](c, row); ok {
 			last[row.Chain] = *b.State
+		}
+	}
+	for _, account := range append([]AccountRow{{ID: "*"}}, c.r.Accounts...) {
+		if !slices.ContainsFunc(c.r.Controls, func(r ControlRow) bool { return r.Scope == account.ID }) {
+			c.report(AuditControls, account.ID, "it has no trading state")
 		}
 	}
 	for _, control := range c.r.Controls {

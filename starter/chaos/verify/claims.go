@@ -63,9 +63,10 @@ type claim struct {
 	version                          int       // of the policy
 	passed                           bool      // every check
 	plan                             plan
+	planText                         string
 	ended                            time.Time // zero: it is open
 	outcome                          string    // EXECUTED or FAILED; empty: open
-	filled                           trade     // what it traded; of no amount: nothing
+	filled                           deal      // what it traded; of no amount: nothing
 }
 
 // openAt reports whether a claim that was decided while y was in force must
@@ -95,7 +96,9 @@ type preflightWire struct {
 }
 
 type requestWire struct {
-	ID *string `json:"id"`
+	ID       *string `json:"id"`
+	Cooldown bool    `json:"overrideCooldown,omitempty"`
+	AntiFlip bool    `json:"overrideAntiFlip,omitempty"`
 }
 
 type claimWire struct {
@@ -180,7 +183,7 @@ func (c *inquiry) readClaim(row AuditRow) (claim, bool) {
 	x := claim{
 		proposal: orEmpty(row.ProposalID), user: orEmpty(row.UserID), account: row.Chain, request: *b.Request.ID,
 		execution: *b.Claim.ExecutionID, at: *b.Verdict.At, seen: row.At, version: *b.Verdict.PolicyVersion,
-		passed: len(*b.Verdict.Checks) > 0, plan: b.Verdict.Plan.plan(),
+		passed: len(*b.Verdict.Checks) > 0, plan: b.Verdict.Plan.plan(), planText: part(row.Body, "claim", "plan"),
 	}
 	for _, check := range *b.Verdict.Checks {
 		x.passed = x.passed && *check.Passed
@@ -197,7 +200,7 @@ func (c *inquiry) end(x *claim, row AuditRow) {
 	}
 	x.outcome = executed
 	e := c.executions[x.execution]
-	x.filled = trade{ref: x.proposal, market: e.Market, asset: baseOf(e.Market), side: e.Side, known: x.at}
+	x.filled = deal{ref: x.proposal, market: e.Market, asset: baseOf(e.Market), side: e.Side, known: x.at}
 	if o, there := c.orderOf(e); there {
 		x.filled.amount, x.filled.quote, x.filled.at = o.FilledAmount, o.FilledQuote, o.lastFill()
 		return

@@ -30,6 +30,9 @@ func fillsAgree(c *inquiry) {
 	}
 	for _, e := range c.accountExecutions() {
 		o, there := c.orderOf(e)
+		if e.Status != executed && (!e.FilledAmount.IsZero() || !e.FilledQuote.IsZero() || !e.FeePaid.IsZero() || e.FeeCurrency != "" || e.OrderStatus != nil) {
+			c.report(SumsRecorded, e.ProposalID, "it is %s and says that %s was filled for %s", e.Status, e.FilledAmount, e.FilledQuote)
+		}
 		if !there || e.Status != executed {
 			continue
 		}

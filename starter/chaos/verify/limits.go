@@ -11,9 +11,9 @@ import (
 // have taken from its time to its commit: until then nobody could see it.
 const commitSlack = time.Second
 
-// trade is what counts against the limits of a claim: an execution from its
+// deal is what counts against the limits of a claim: an execution from its
 // claim to its end, then its last fill, and rows that other programs recorded.
-type trade struct {
+type deal struct {
 	ref, market, asset, side string
 	at                       time.Time // last fill; the claim while it is open
 	known                    time.Time // since when the records hold it
@@ -21,7 +21,7 @@ type trade struct {
 	amount, quote            decimal.Decimal
 }
 
-func (t trade) age(now time.Time) time.Duration {
+func (t deal) age(now time.Time) time.Duration {
 	if t.open || t.at.After(now) {
 		return 0
 	}
@@ -113,26 +113,26 @@ func (p plan) mostQuote() decimal.Decimal {
 }
 
 // tradesBefore lists what of the user counts against x, on every account.
-func (c *inquiry) tradesBefore(x claim) []trade {
-	var list []trade
+func (c *inquiry) tradesBefore(x claim) []deal {
+	var list []deal
 	for _, y := range c.claims {
 		switch {
 		case y.user != x.user || !y.at.Before(x.at):
 		case y.openAt(x):
-			list = append(list, trade{ref: y.proposal, asset: baseOf(y.plan.Market), side: y.plan.Side, at: y.at, known: y.at, open: true})
+			list = append(list, deal{ref: y.proposal, asset: baseOf(y.plan.Market), side: y.plan.Side, at: y.at, known: y.at, open: true})
 		case y.filled.amount.IsPositive():
 			list = append(list, y.filled)
 		}
 	}
 	for _, t := range c.r.Trades {
 		if t.ExecutionID == nil && t.UserID == x.user && t.RecordedAt.Add(commitSlack).Before(x.at) {
-			list = append(list, trade{ref: fmt.Sprint("trade_history ", t.ID), asset: t.Asset, side: t.Side, at: t.ExecutedAt, known: t.RecordedAt})
+			list = append(list, deal{ref: fmt.Sprint("trade_history ", t.ID), asset: t.Asset, side: t.Side, at: t.ExecutedAt, known: t.RecordedAt})
 		}
 	}
 	return list
 }
 
-func (c *inquiry) withinCounts(x claim, p policy, trades []trade) {
+func (c *inquiry) withinCounts(x claim, p policy, trades []deal) {
 	today, hour := 0, 0
 	for _, t := range trades {
 		if t.open || date(t.at, p.zone) >= date(x.at, p.zone) {
@@ -153,7 +153,7 @@ func (c *inquiry) withinCounts(x claim, p policy, trades []trade) {
 // date is a calendar day as text that sorts like it.
 func date(at time.Time, zone *time.Location) string { return at.In(zone).Format(time.DateOnly) }
 
-func (c *inquiry) cooledDown(x claim, p policy, trades []trade) {
+func (c *inquiry) cooledDown(x claim, p policy, trades []deal) {
 	for _, t := range trades {
 		age := t.age(x.at)
 		if t.asset != baseOf(x.plan.Market) {
@@ -170,7 +170,7 @@ func (c *inquiry) cooledDown(x claim, p policy, trades []trade) {
 
 // overridden reports whether x consumed an override that looks past t: one
 // that was alive and that was stored when t was known.
-func (c *inquiry) overridden(x claim, t trade, lifts func(OverrideRow) bool) bool {
+func (c *inquiry) overridden(x claim, t deal, lifts func(OverrideRow) bool) bool {
 	for _, o := range c.r.Overrides {
 		alive := x.at.Before(o.ExpiresAt) || o.ID == x.request
 		if o.ProposalID == x.proposal && o.ConsumedBy != nil && *o.ConsumedBy == x.request && lifts(o) && alive && !t.known.After(o.StoredAt) {

@@ -103,6 +103,17 @@ func (c *inquiry) exists(e ExecutionRow, orderID string) {
 	}
 }
 
+// differencesTrue asks the exchange for every order that is listed as
+// different: a list of what is not there would excuse nothing and hide much.
+func differencesTrue(c *inquiry) {
+	for _, d := range c.r.Differences {
+		key := OrderKey{d.Market, d.OrderID}
+		if _, there := c.orders[key]; !there && d.AccountID == c.o.Account {
+			c.report(DifferentTrue, key.String(), "it is listed as %s and the exchange does not have it", d.Kind)
+		}
+	}
+}
+
 // withinProposal holds the plan against what was proposed.
 func (c *inquiry) withinProposal(e ExecutionRow) {
 	p, known := c.proposals[e.ProposalID]

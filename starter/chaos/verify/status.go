@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // openStatus are the words of the exchange for an order that may still trade,
 // finalStatus those for one that may not. Anything else is neither.
@@ -22,11 +25,14 @@ var executionOf = map[string][]string{
 func statusesAgree(c *inquiry) {
 	for _, p := range c.r.Proposals {
 		e, claimed := c.ofProposal[p.ID]
-		if !contains(executionOf[p.Status], e.Status) {
+		if !slices.Contains(executionOf[p.Status], e.Status) {
 			c.report(StatusAgrees, p.ID, "it is %s and its execution %q", p.Status, e.Status)
 		}
 		if claimed && (e.EndedAt != nil) != (e.Status == executed || e.Status == failed) {
 			c.report(StatusAgrees, p.ID, "its execution is %s and ended: %t", e.Status, e.EndedAt != nil)
+		}
+		if !slices.ContainsFunc(c.r.Accounts, func(a AccountRow) bool { return a.ID == p.AccountID }) {
+			c.report(StatusAgrees, p.ID, "there is no account %s", p.AccountID)
 		}
 		if p.AccountID != c.o.Account {
 			continue
@@ -45,15 +51,6 @@ func statusesAgree(c *inquiry) {
 			}
 		}
 	}
-}
-
-func contains(list []string, text string) bool {
-	for _, s := range list {
-		if s == text {
-			return true
-		}
-	}
-	return false
 }
 
 // Bounds of the order protocol.
