@@ -52,17 +52,11 @@ func (c *inquiry) claimsTold() {
 		told[name(kind, v.ProposalID, v.RequestID)]++
 		verdicts[name(kind, v.ProposalID, v.RequestID)] = v.Body
 	}
-	for _, kind := range []string{kindBlocked, kindClaimed} {
-		for _, row := range c.kinds[kind] {
-			b, err := decode[preflightWire](row.Body)
-			if err != nil {
-				continue // told when the claims were read
-			}
-			subject := name(kind, orEmpty(row.ProposalID), *b.Request.ID)
-			told[subject]--
-			if text, there := verdicts[subject]; there && text != part(row.Body, "verdict") {
-				c.report(AuditClaims, subject, "the audit tells another verdict than was stored")
-			}
+	for _, row := range c.preflights {
+		subject := name(row.Kind, orEmpty(row.ProposalID), *row.Request.ID)
+		told[subject]--
+		if text, there := verdicts[subject]; there && text != row.verdictText {
+			c.report(AuditClaims, subject, "the audit tells another verdict than was stored")
 		}
 	}
 	c.settle(AuditClaims, "verdict", told)
@@ -354,14 +348,20 @@ func (c *inquiry) overridesTold(stored []AuditRow) {
 			told[name(orEmpty(row.ProposalID), b.Override.ID, b.Override.Cooldown, b.Override.AntiFlip)]--
 		}
 	}
-	for _, row := range c.kinds[kindClaimed] {
-		// A request that brought the override which it used tells of it itself.
-		b, err := decode[preflightWire](row.Body)
-		if err == nil && strings.Contains(part(row.Body, "verdict", "checks"), fmt.Sprintf(`"overriddenBy":[%q]`, *b.Request.ID)) {
-			told[name(orEmpty(row.ProposalID), *b.Request.ID, b.Request.Cooldown, b.Request.AntiFlip)]--
+	for _, row := range c.preflights {
+		if row.Kind == kindClaimed && row.broughtOverride() {
+			told[name(orEmpty(row.ProposalID), *row.Request.ID, row.Request.Cooldown, row.Request.AntiFlip)]--
 		}
 	}
 	c.settle(AuditOverrides, "override", told)
+}
+
+// broughtOverride reports whether the request itself brought an override that
+// a check needed: nothing else tells of it.
+func (row preflightRow) broughtOverride() bool {
+	return slices.ContainsFunc(*row.Verdict.Checks, func(check checkWire) bool {
+		return check.OverriddenBy != nil && slices.Contains(*check.OverriddenBy, *row.Request.ID)
+	})
 }
 
 func (c *inquiry) claimedBy(proposal, request string) bool {

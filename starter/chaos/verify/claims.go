@@ -85,8 +85,16 @@ type verdictWire struct {
 }
 
 type checkWire struct {
-	Code   *string `json:"code"`
-	Passed *bool   `json:"passed"`
+	Code         *string   `json:"code"`
+	Passed       *bool     `json:"passed"`
+	OverriddenBy *[]string `json:"overriddenBy,omitempty"`
+}
+
+// preflightRow is an audit row of a preflight, decoded once.
+type preflightRow struct {
+	AuditRow
+	preflightWire
+	verdictText, planText string
 }
 
 type preflightWire struct {
@@ -143,6 +151,8 @@ func (c *inquiry) readClaims() {
 	open := map[int64]int{} // execution to the claim in force
 	for _, row := range c.r.Audit {
 		switch row.Kind {
+		case kindBlocked:
+			c.readPreflight(row)
 		case kindClaimed:
 			x, ok := c.readClaim(row)
 			if !ok {
@@ -171,8 +181,17 @@ func (c *inquiry) readClaims() {
 	c.readPrices()
 }
 
-func (c *inquiry) readClaim(row AuditRow) (claim, bool) {
+func (c *inquiry) readPreflight(row AuditRow) (preflightRow, bool) {
 	b, ok := body[preflightWire](c, row)
+	p := preflightRow{row, b, part(row.Body, "verdict"), part(row.Body, "claim", "plan")}
+	if ok {
+		c.preflights = append(c.preflights, p)
+	}
+	return p, ok
+}
+
+func (c *inquiry) readClaim(row AuditRow) (claim, bool) {
+	b, ok := c.readPreflight(row)
 	if !ok {
 		return claim{}, false
 	}
@@ -183,7 +202,7 @@ func (c *inquiry) readClaim(row AuditRow) (claim, bool) {
 	x := claim{
 		proposal: orEmpty(row.ProposalID), user: orEmpty(row.UserID), account: row.Chain, request: *b.Request.ID,
 		execution: *b.Claim.ExecutionID, at: *b.Verdict.At, seen: row.At, version: *b.Verdict.PolicyVersion,
-		passed: len(*b.Verdict.Checks) > 0, plan: b.Verdict.Plan.plan(), planText: part(row.Body, "claim", "plan"),
+		passed: len(*b.Verdict.Checks) > 0, plan: b.Verdict.Plan.plan(), planText: b.planText,
 	}
 	for _, check := range *b.Verdict.Checks {
 		x.passed = x.passed && *check.Passed
@@ -215,12 +234,8 @@ func (c *inquiry) end(x *claim, row AuditRow) {
 // readPrices notes the lowest price that any preflight saw in each market.
 func (c *inquiry) readPrices() {
 	c.lowest = map[string]decimal.Decimal{}
-	for _, row := range c.r.Audit {
-		if row.Kind != kindClaimed && row.Kind != kindBlocked {
-			continue
-		}
-		b, ok := body[preflightWire](c, row)
-		if !ok || b.Verdict.Plan == nil {
+	for _, b := range c.preflights {
+		if b.Verdict.Plan == nil {
 			continue
 		}
 		p := b.Verdict.Plan.plan()

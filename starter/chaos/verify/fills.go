@@ -87,7 +87,13 @@ func (c *inquiry) ledgerSums() {
 			c.report(LedgerAddsUp, o.Key().String(), "its fills are %s for %s, fee %s; it says %s for %s, fee %s",
 				amount, quote, fee, o.FilledAmount, o.FilledQuote, o.FeePaid)
 		}
+		if gives := map[bool]string{true: quoteOf(o.Market), false: baseOf(o.Market)}[o.Side == buy]; o.OnHoldAsset != gives || o.FeeCurrency != quoteOf(o.Market) {
+			c.report(LedgerAddsUp, o.Key().String(), "a %s holds %s and pays its fee in %s", o.Side, o.OnHoldAsset, o.FeeCurrency)
+		}
 		for _, f := range o.Fills {
+			if f.Fee != nil && f.FeeCurrency != o.FeeCurrency {
+				c.report(LedgerAddsUp, o.Key().String(), "the fee of fill %s is in %s", f.ID, f.FeeCurrency)
+			}
 			id := OrderKey{o.Market, f.ID}
 			if other, twice := seen[id]; twice {
 				c.report(LedgerAddsUp, o.Key().String(), "fill %s is also of order %s", f.ID, other)
