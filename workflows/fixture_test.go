@@ -27,6 +27,8 @@ type bench struct {
 	block    trade.Code      // preflight blocks with this
 	placings []trade.Placing // of each PlaceOrder; the last one repeats
 	placeErr error
+	looking  func() // during every FindOrder
+	readErr  error
 	findings []trade.Finding    // of each Conclude; the last one repeats
 	orders   []trade.Order      // of FollowOrder after so many cancels; the last one repeats
 	won      func(*trade.Claim) // changes the claim that preflight wins
@@ -109,18 +111,40 @@ func (b *bench) execute(id string, req ExecuteRequest) *answer {
 	return a
 }
 
+// resolve sends a person's word as an update and keeps its answer.
+func (b *bench) resolve(id string, req ResolveRequest) *answer {
+	a := &answer{}
+	req.Actor, req.Reason = "olga", "seen in the web page"
+	b.env.UpdateWorkflow(ResolveName, id, a, req)
+	return a
+}
+
+// state asks the workflow how things stand.
+func (b *bench) state() State {
+	b.t.Helper()
+	value, err := b.env.QueryWorkflow(StateQuery)
+	require.NoError(b.t, err)
+	var s State
+	require.NoError(b.t, value.Get(&s))
+	return s
+}
+
 // answer collects what became of an update.
 type answer struct {
 	rejected error
 	result   *ExecuteResult
+	resolved *ResolveResult
 	err      error
 }
 
 func (a *answer) Accept()          {}
 func (a *answer) Reject(err error) { a.rejected = err }
 func (a *answer) Complete(success any, err error) {
-	if r, ok := success.(ExecuteResult); ok {
+	switch r := success.(type) {
+	case ExecuteResult:
 		a.result = &r
+	case ResolveResult:
+		a.resolved = &r
 	}
 	a.err = err
 }
@@ -136,11 +160,17 @@ func (b *bench) place(_ context.Context, in orders.AttemptInput) (trade.Placing,
 
 func (b *bench) find(context.Context, orders.AttemptInput) (trade.Look, error) {
 	b.calls[orders.FindOrder]++
+	if b.looking != nil {
+		b.looking()
+	}
 	return trade.Look{Sighting: trade.NotThere}, nil
 }
 
 func (b *bench) read(_ context.Context, in orders.OrderInput) (orders.OrderReading, error) {
 	b.calls[orders.ReadOrder]++
+	if b.readErr != nil {
+		return orders.OrderReading{}, b.readErr
+	}
 	if in.OrderID == "" {
 		return orders.OrderReading{ExchangeNow: b.env.Now()}, nil
 	}

@@ -62,7 +62,7 @@ var proposalPaths = []path{
 		b.findings = []trade.Finding{inDoubt(time.Hour)}
 	}, func(t *testing.T, l live) {
 		l.begin(t, ExecuteRequest{Actor: "anna"})
-		l.signal(t, ResolveSignal, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "seen"})
+		l.signal(t, ResolveName, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "seen"})
 	}},
 	{"refused", func(b *bench) {
 		b.lives(3 * time.Second)

@@ -27,7 +27,11 @@ func Proposal(ctx workflow.Context, in ProposalInput) (State, error) {
 		return p.state(), p.leave(ctx, err)
 	}
 	for !p.status().Closed() {
-		if err := p.step(ctx); err != nil {
+		err := p.step(ctx)
+		if errors.Is(err, errRenew) && p.spokenTo(ctx) {
+			continue
+		}
+		if err != nil {
 			return p.state(), p.leave(ctx, err)
 		}
 	}
@@ -42,6 +46,9 @@ func (p *proposal) step(ctx workflow.Context) error {
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := p.carryOut(ctx)
+	if !errors.Is(err, errRenew) {
+		p.dropWord(ctx)
+	}
 	var failure *temporal.ApplicationError
 	if errors.As(err, &failure) && failure.Type() == orders.NotFoundType {
 		return p.startOver(ctx)
@@ -73,8 +80,11 @@ type proposal struct {
 	order     *trade.Order
 	looks     int
 	nextLook  time.Time
-	resolving *ResolveRequest
-	cancelled bool // somebody asked to give the proposal up
+	tried     []AttemptView
+	looked    []LookView
+	word      *word     // of a person, not weighed yet
+	said      *WordView // the last word, and what came of it
+	cancelled bool      // somebody asked to give the proposal up
 	preflight workflow.Mutex
 	signals   workflow.Selector
 	handling  bool // a signal is being handled
@@ -107,6 +117,7 @@ func (p *proposal) load(ctx workflow.Context) error {
 	p.mine = false
 	p.cancelled = life.CancelledBy != ""
 	p.order = life.Order
+	p.showTries(life)
 	if life.Proposal.Status == trade.Failed {
 		p.failure = &FailureView{Code: trade.Code(life.Proposal.FailureCode)}
 	}
@@ -161,7 +172,15 @@ func (p *proposal) mayRenew(ctx workflow.Context) bool {
 
 // idle reports whether everybody who asked has an answer.
 func (p *proposal) idle(ctx workflow.Context) bool {
-	return workflow.AllHandlersFinished(ctx) && !p.handling && !p.signals.HasPending()
+	return p.word == nil && workflow.AllHandlersFinished(ctx) && !p.handling && !p.signals.HasPending()
+}
+
+// spokenTo reports whether a person spoke up while the run was about to
+// continue as new: their word is weighed first, by this run.
+func (p *proposal) spokenTo(ctx workflow.Context) bool {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	_ = workflow.Await(ctx, func() bool { return p.word != nil || p.idle(ctx) }) // a disconnected wait has no error
+	return p.word != nil
 }
 
 // leave ends the run once everybody who asked has an answer.
@@ -183,6 +202,7 @@ func (p *proposal) state() State {
 	s := State{
 		ProposalID: p.id, Status: p.status(), Blocks: p.blocks, Failure: p.failure, Order: viewOf(p.order),
 		Attempts: p.life.Attempts, Looks: p.looks, NextLook: p.nextLook, ExpiresAt: p.life.Proposal.ExpiresAt,
+		Tried: p.tried, Looked: p.looked, Word: p.said,
 	}
 	if s.Blocks == nil {
 		s.Blocks = []trade.Block{}

@@ -81,13 +81,49 @@ func readLooks(ctx context.Context, tx pgx.Tx, execution int64, number int) ([]t
 	}
 	looks := make([]trade.Look, len(rows))
 	for i, r := range rows {
-		looks[i].Sighting = trade.Sighting(r.Sighting)
-		if r.ExchangeTime != nil {
-			looks[i].ExchangeTime = *r.ExchangeTime
-		}
-		if err := json.Unmarshal(r.Orders, &looks[i].Orders); err != nil {
+		if looks[i], err = r.look(); err != nil {
 			return nil, err
 		}
+	}
+	return looks, nil
+}
+
+func (r lookRow) look() (trade.Look, error) {
+	look := trade.Look{Sighting: trade.Sighting(r.Sighting)}
+	if r.ExchangeTime != nil {
+		look.ExchangeTime = *r.ExchangeTime
+	}
+	return look, json.Unmarshal(r.Orders, &look.Orders)
+}
+
+// shownTries is how many attempts, and how many looks, people are shown.
+const shownTries = 20
+
+const lastLooksSQL = `
+	SELECT number, looked_at, sighting, exchange_time, orders, detail FROM (
+		SELECT * FROM interlock.order_looks WHERE execution_id = @execution ORDER BY id DESC LIMIT @most) l
+	ORDER BY id`
+
+func lastLooks(ctx context.Context, q querier, execution int64) ([]trade.Looked, error) {
+	type row struct {
+		lookRow
+
+		Number   int       `db:"number"`
+		LookedAt time.Time `db:"looked_at"`
+		Detail   string    `db:"detail"`
+	}
+	rows, err := all[row](ctx, q, lastLooksSQL, pgx.StrictNamedArgs{"execution": execution, "most": shownTries})
+	if err != nil {
+		return nil, err
+	}
+	var looks []trade.Looked
+	for _, r := range rows {
+		look, err := r.look()
+		if err != nil {
+			return nil, err
+		}
+		look.Detail = r.Detail
+		looks = append(looks, trade.Looked{Number: r.Number, At: r.LookedAt, Look: look})
 	}
 	return looks, nil
 }

@@ -192,6 +192,12 @@ func (s *Store) addExecution(ctx context.Context, life trade.Life, e executionRo
 	}
 	life.Claim, life.Attempts = &claim, len(attempts)
 	life.Order = e.order()
+	if life.Looked, err = lastLooks(ctx, s.pool, e.ID); err != nil {
+		return life, classify(err)
+	}
+	for _, a := range attempts[max(0, len(attempts)-shownTries):] {
+		life.Tried = append(life.Tried, trade.Tried{Number: a.Number, At: a.BegunAt, Placing: a.placing()})
+	}
 	for _, a := range attempts {
 		switch {
 		case a.Verdict == nil:

@@ -29,6 +29,22 @@ type Life struct {
 	AcceptedOrder string   `json:"acceptedOrder,omitempty"` // the exchange's order ID; empty: none accepted
 	Order         *Order   `json:"order,omitempty"`         // as recorded at the end
 	CancelledBy   string   `json:"cancelledBy,omitempty"`   // who asked to give it up
+	Tried         []Tried  `json:"tried,omitempty"`         // the last attempts, oldest first
+	Looked        []Looked `json:"looked,omitempty"`        // the last looks, oldest first
+}
+
+// Tried is one attempt as the records have it: Unknown while it is in doubt.
+type Tried struct {
+	Number  int       `json:"number"`
+	At      time.Time `json:"at"`
+	Placing Placing   `json:"placing"`
+}
+
+// Looked is one look for the order of an attempt.
+type Looked struct {
+	Number int       `json:"number"`
+	At     time.Time `json:"at"`
+	Look   Look      `json:"look"`
 }
 
 // Word is a person's word on an order of unknown fate.
