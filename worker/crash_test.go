@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,9 +17,6 @@ import (
 	"interlock/internal/trade"
 	"interlock/migrations"
 )
-
-// onTrial is how many rows of a table run at once: each waits rather than works.
-const onTrial = 10
 
 // arrow is one step of the protocol at which a worker can die.
 type arrow struct {
@@ -61,92 +59,132 @@ var arrows = map[string]arrow{
 func TestEveryCrashEndsAsDocumented(t *testing.T) {
 	t.Parallel()
 	rows := tableOf(t, "step")
-	listed := map[string]bool{}
-	for _, row := range rows {
-		listed[row["step"]+", "+row["killed"]] = true
-	}
+	proven := map[string]bool{}
 	for name := range arrows {
-		require.True(t, listed[name+", before"], "docs/failures.md lacks: %s, before", name)
-		require.True(t, listed[name+", after"], "docs/failures.md lacks: %s, after", name)
+		proven[name+", before"], proven[name+", after"] = true, true
 	}
-	require.Len(t, listed, 2*len(arrows), "docs/failures.md has rows that nothing proves")
-	require.Len(t, rows, len(listed), "docs/failures.md has a row twice")
-	together(t, rows, func(row map[string]string) string { return row["step"] + ", " + row["killed"] }, crash)
+	byRole := map[string][]trial{}
+	for i, row := range rows {
+		name := row["step"] + ", killed " + row["killed"]
+		require.True(t, proven[row["step"]+", "+row["killed"]], "docs/failures.md has a row twice, or one that nothing proves: %s", name)
+		delete(proven, row["step"]+", "+row["killed"])
+		a := arrows[row["step"]]
+		byRole[a.role] = append(byRole[a.role], trial{name: name, arrow: a, row: row, id: fmt.Sprintf("p%d", i)})
+	}
+	require.Empty(t, proven, "docs/failures.md lacks rows")
+	abreast(t, byRole, func(t *testing.T, role string, trials []trial) { newLane(t, role).run(trials) })
 }
 
-// together runs a subtest per row, several at a time whatever -parallel says.
-func together(t *testing.T, rows []map[string]string, name func(map[string]string) string, prove func(*testing.T, map[string]string)) {
+// lanes is how many stacks try the rows of one kind, each its share one after
+// another: a row waits rather than works.
+const lanes = 5
+
+// abreast deals rows out to lanes that run together, whatever -parallel says.
+func abreast[T any](t *testing.T, kinds map[string][]T, run func(*testing.T, string, []T)) {
 	t.Helper()
 	var all sync.WaitGroup
-	places := make(chan struct{}, onTrial)
-	for _, row := range rows {
-		all.Go(func() {
-			places <- struct{}{}
-			defer func() { <-places }()
-			t.Run(name(row), func(t *testing.T) { prove(t, row) })
-		})
+	for kind, rows := range kinds {
+		for i := range lanes {
+			var share []T
+			for at := i; at < len(rows); at += lanes {
+				share = append(share, rows[at])
+			}
+			all.Go(func() {
+				t.Run(fmt.Sprintf("%s-%d", kind, i), func(t *testing.T) { run(t, kind, share) })
+			})
+		}
 	}
 	all.Wait()
 }
 
-// crash kills a worker at a row's step, starts another, and compares the end.
-func crash(t *testing.T, row map[string]string) {
-	a := arrows[row["step"]]
-	s := newGround(t, devtest.Database(t, migrations.Up))
-	dir := t.TempDir()
-	s.startWith(a.scene, strike{Role: a.role, At: a.at, After: row["killed"] == "after", Nth: a.nth, Dir: dir})
-	a.scene.play(s)
-	s.awaitTrace(dir, struckFile, a.at)
-	restarted := time.Now()
-	s.replace(a.role)
-	if a.scene.again != nil {
-		a.scene.again(s)
-	}
-	s.eventually(90*time.Second, "an end", func() bool { return s.over("p") })
-	t.Logf("%s %s after the new worker was started", s.end("p"), time.Since(restarted).Round(100*time.Millisecond))
-	require.Equal(t, row["end"], s.end("p"))
-	require.Equal(t, row["orders"], strconv.Itoa(len(s.ordered())))
-	require.Empty(t, s.unknownOrders())
+// trial is one row of the table: proposal id, a worker killed at its step.
+type trial struct {
+	*lane
+	name  string
+	arrow arrow
+	row   map[string]string
+	id    string
+	dir   string
 }
 
-// startWith starts a worker of each role, one of which will be struck.
-func (s *stack) startWith(sc scene, order strike) {
-	s.t.Helper()
-	if sc.ready != nil {
-		sc.ready(s)
+// lane is a stack without role scans on which one role's workers are killed
+// again and again.
+type lane struct {
+	*stack
+	role    string
+	workers int
+}
+
+// building keeps stacks from being made all at once on a small machine.
+var building sync.Mutex
+
+func newLane(t *testing.T, role string) *lane {
+	return &lane{stack: newGround(t, devtest.Database(t, migrations.Up)), role: role}
+}
+
+// run tries each row. The worker that replaces a killed one is the one that
+// the next row kills.
+func (l *lane) run(trials []trial) {
+	l.t.Helper()
+	for i := range trials {
+		trials[i].lane, trials[i].dir = l, l.t.TempDir()
 	}
-	s.watchMarket()
+	l.open(trials[0])
+	for i, tr := range trials {
+		l.readMarket()
+		tr.play()
+		tr.awaitTrace(struckFile, tr.arrow.at)
+		l.reap(l.role)
+		restarted := time.Now()
+		if i+1 < len(trials) {
+			l.startStruck(l.role, trials[i+1].strike())
+		} else {
+			l.start(l.role, l.role)
+		}
+		tr.prove(restarted)
+	}
+}
+
+func (l *lane) open(first trial) {
+	l.t.Helper()
+	building.Lock()
+	defer building.Unlock()
+	l.readMarket()
 	for _, role := range []string{"proposals", "orders"} {
-		switch {
-		case role == order.Role:
-			s.startStruck(role, order)
-		case role == "orders" && sc.orders != nil:
-			s.startStruck(role, strike{Role: role, At: sc.orders.At, Nth: 1, Dir: s.t.TempDir()})
-		default:
-			s.start(role, role)
+		if role == l.role {
+			l.startStruck(role, first.strike())
+		} else {
+			l.start(role, role)
 		}
 	}
-	s.awaitReady()
+	l.awaitReady()
 }
 
-// replace waits for the end of a killed worker and starts another.
-func (s *stack) replace(role string) {
+// reap waits for the end of a worker that was killed.
+func (s *stack) reap(name string) {
 	s.t.Helper()
-	state, err := s.processes[role].Process.Wait()
+	state, err := s.processes[name].Process.Wait()
 	require.NoError(s.t, err)
 	require.Equal(s.t, syscall.SIGKILL, state.Sys().(syscall.WaitStatus).Signal())
-	s.start(role+"-again", role)
 }
 
-// awaitTrace waits for a line that begins so in a file of a struck worker.
-func (s *stack) awaitTrace(dir, file, begins string) string {
-	s.t.Helper()
-	var found string
-	s.eventually(time.Minute, fmt.Sprintf("%q in %s", begins, file), func() bool {
-		found = traced(dir, file, begins)
-		return found != ""
-	})
-	return found
+func (tr trial) strike() strike {
+	return strike{
+		Role: tr.arrow.role, Proposal: tr.id, At: tr.arrow.at, After: tr.row["killed"] == "after", Nth: tr.arrow.nth, Dir: tr.dir,
+	}
+}
+
+// prove compares the end with the row, and the exchange's list with our records.
+func (tr trial) prove(restarted time.Time) {
+	tr.t.Helper()
+	if tr.arrow.scene.again != nil {
+		tr.arrow.scene.again(tr)
+	}
+	tr.eventually(90*time.Second, "an end of "+tr.name, func() bool { return tr.over(tr.id) })
+	tr.t.Logf("%s: %s %s after the new worker was started", tr.name, tr.end(tr.id), time.Since(restarted).Round(100*time.Millisecond))
+	require.Equal(tr.t, tr.row["end"], tr.end(tr.id), tr.name)
+	require.Equal(tr.t, tr.row["orders"], strconv.Itoa(tr.ordersOf(tr.id)), tr.name)
+	tr.calm()
 }
 
 // over reports whether nothing more happens to a proposal by itself.
@@ -163,29 +201,54 @@ func (s *stack) end(id string) string {
 	s.t.Helper()
 	life, err := s.owner.ReadState(ctx, id)
 	require.NoError(s.t, err)
-	if life.Proposal.FailureCode == "" || life.Proposal.Status != trade.Failed {
+	if life.Proposal.Status != trade.Failed {
 		return string(life.Proposal.Status)
 	}
 	return string(life.Proposal.Status) + " " + life.Proposal.FailureCode
 }
 
-// unknownOrders lists the exchange's orders that no execution of ours owns.
-func (s *stack) unknownOrders() []string {
+// ordersOf counts the orders that the exchange itself lists under a proposal's
+// client order ID, and checks that every order it lists belongs to a proposal.
+func (s *stack) ordersOf(id string) int {
 	s.t.Helper()
-	var unknown []string
+	n := 0
 	for _, o := range s.ordered() {
-		id := o["orderId"].(string)
-		if s.count(`SELECT count(*) FROM interlock.trade_executions WHERE status = 'EXECUTED' AND order_id = $1`, id) != 1 {
-			unknown = append(unknown, id)
+		var owner string
+		require.NoError(s.t, s.query(`SELECT proposal_id FROM interlock.trade_executions WHERE client_order_id::text = $1 LIMIT 1`,
+			&owner, o["clientOrderId"]), "an order of nobody: %v", o)
+		if owner == id {
+			n++
 		}
 	}
-	return unknown
+	return n
 }
 
+// awaitTrace waits for a line that begins so in a file of a struck worker.
+func (tr trial) awaitTrace(file, begins string) string {
+	tr.t.Helper()
+	return tr.stack.awaitTrace(tr.dir, file, begins)
+}
+
+func (s *stack) awaitTrace(dir, file, begins string) string {
+	s.t.Helper()
+	var found string
+	s.eventually(time.Minute, fmt.Sprintf("%q in %s", begins, file), func() bool {
+		found = traced(dir, file, begins)
+		return found != ""
+	})
+	return found
+}
+
+// traced is the first line that begins so, or empty.
 func traced(dir, file, begins string) string {
 	text, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
 		return ""
 	}
-	return lineWith(string(text), begins)
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, begins) {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
 }

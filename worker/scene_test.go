@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -13,113 +12,130 @@ import (
 	"interlock/workflows"
 )
 
-// scene brings proposal p to a step of the protocol.
+// scene brings a trial's proposal to a step of the protocol.
 type scene struct {
-	ready  func(*stack)                  // before the workers start
-	orders *strike                       // strikes the orders worker on the way
-	change func(*stack, *trade.Proposal) // the proposal
-	act    func(*stack)                  // instead of asking to execute
-	again  func(*stack)                  // what has to be asked again after the crash
+	ready  func(trial)                  // the exchange
+	change func(trial, *trade.Proposal) // the proposal
+	act    func(trial)                  // instead of asking to execute
+	again  func(trial)                  // what has to be asked again after the crash
 }
 
 // play stores the proposal and does what the scene is about.
-func (sc scene) play(s *stack) {
-	s.t.Helper()
-	s.propose("p", func(p *trade.Proposal) {
+func (tr trial) play() {
+	tr.t.Helper()
+	sc := tr.arrow.scene
+	if sc.ready != nil {
+		sc.ready(tr)
+	}
+	tr.propose(tr.id, func(p *trade.Proposal) {
 		if sc.change != nil {
-			sc.change(s, p)
+			sc.change(tr, p)
 		}
 	})
-	switch {
-	case sc.act != nil:
-		sc.act(s)
-	default:
-		s.executing("p")
+	if sc.act != nil {
+		sc.act(tr)
+		return
 	}
-	if sc.orders != nil {
-		s.replace("orders")
-	}
+	tr.executing(tr.id)
+}
+
+// calm takes back what scenes do to the exchange.
+func (tr trial) calm() {
+	tr.t.Helper()
+	tr.heal()
+	tr.settleAfter(0)
+	tr.marketIs("trading")
 }
 
 var (
 	plain   = scene{}
-	rowless = scene{orders: &strike{At: "PlaceOrder/row"}}
-	refused = scene{ready: func(s *stack) { s.trade = s.read }}
+	rowless = scene{act: beginNothing}
+	refused = scene{ready: func(tr trial) { tr.marketIs("cancelOnly") }}
 
-	doubtful = scene{ready: func(s *stack) {
-		s.fault(map[string]any{"kind": "accept-then-drop", "method": http.MethodPost, "path": "/order", "count": 1})
-	}}
-	unsettled = scene{ready: func(s *stack) {
-		s.admin(http.MethodPost, "/admin/delay", map[string]any{"settleAfterMs": 1500}, nil)
-	}}
-	openThenCancelled = scene{change: belowTheMarket, act: func(s *stack) {
-		s.executing("p")
-		s.eventually(20*time.Second, "an open order", func() bool { return len(s.ordered()) == 1 })
-		s.tell(workflows.CancelSignal, workflows.CancelRequest{Actor: "anna", Reason: "changed my mind"})
-	}}
-	cancelled = scene{act: func(s *stack) {
-		s.living("p")
-		s.tell(workflows.CancelSignal, workflows.CancelRequest{Actor: "anna", Reason: "changed my mind"})
+	doubtful          = scene{ready: func(tr trial) { tr.strikeOrder("accept-then-drop") }}
+	unsettled         = scene{ready: func(tr trial) { tr.settleAfter(1500 * time.Millisecond) }}
+	openThenCancelled = scene{change: belowTheMarket, act: cancelOpenOrder}
+
+	cancelled = scene{act: func(tr trial) {
+		tr.live()
+		tr.tell(workflows.CancelSignal, workflows.CancelRequest{Actor: "anna", Reason: "changed my mind"})
 	}}
 	overdue = scene{
-		change: func(_ *stack, p *trade.Proposal) { p.ExpiresAt = time.Now().Add(3 * time.Second) },
-		act:    func(s *stack) { s.living("p") },
+		change: func(_ trial, p *trade.Proposal) { p.ExpiresAt = time.Now().Add(3 * time.Second) },
+		act:    trial.live,
 	}
-	overridden = scene{act: func(s *stack) {
-		s.living("p")
-		s.tell(workflows.OverrideName, workflows.OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news", Execute: true})
+	overridden = scene{act: func(tr trial) {
+		tr.live()
+		tr.tell(workflows.OverrideName, workflows.OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news", Execute: true})
 	}}
-	resolved      = scene{ready: losingTheOrder, act: saidAbsent}
-	resolvedTwice = scene{ready: losingTheOrder, act: saidAbsent, again: sayAbsent}
+	resolved      = scene{ready: func(tr trial) { tr.strikeOrder("drop-before") }, act: decideAbsent}
+	resolvedTwice = scene{ready: resolved.ready, act: decideAbsent, again: sayAbsent}
 )
 
+// strikeOrder lets the next order go wrong.
+func (tr trial) strikeOrder(kind string) {
+	tr.fault(map[string]any{"kind": kind, "method": http.MethodPost, "path": "/order", "count": 1})
+}
+
+func (tr trial) settleAfter(d time.Duration) {
+	tr.admin(http.MethodPost, "/admin/delay", map[string]any{"settleAfterMs": d.Milliseconds()}, nil)
+}
+
+func (tr trial) marketIs(status string) {
+	tr.admin(http.MethodPost, "/admin/market", map[string]any{"market": "BTC-EUR", "status": status}, nil)
+}
+
+// live starts the proposal's workflow and asks it nothing.
+func (tr trial) live() {
+	tr.t.Helper()
+	_, err := tr.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: tr.id, TaskQueue: workflows.ProposalsQueue},
+		workflows.ProposalType, workflows.ProposalInput{})
+	require.NoError(tr.t, err)
+}
+
+// tell sends the proposal a signal.
+func (tr trial) tell(signal string, request any) {
+	tr.t.Helper()
+	require.NoError(tr.t, tr.temporal.SignalWorkflow(ctx, tr.id, "", signal, request))
+}
+
+// beginNothing kills the orders worker before it has begun the attempt.
+func beginNothing(tr trial) {
+	tr.kill("orders")
+	dir := tr.t.TempDir()
+	tr.startStruck("orders", strike{Role: "orders", Proposal: tr.id, At: "PlaceOrder/row", Nth: 1, Dir: dir})
+	tr.executing(tr.id)
+	tr.stack.awaitTrace(dir, struckFile, "PlaceOrder/row")
+	tr.reap("orders")
+	tr.start("orders", "orders")
+}
+
 // belowTheMarket makes a buy rest in the book.
-func belowTheMarket(s *stack, p *trade.Proposal) {
+func belowTheMarket(tr trial, p *trade.Proposal) {
 	var last decimal.Decimal
-	require.NoError(s.t, s.query(`SELECT price FROM interlock.market_facts WHERE market = 'BTC-EUR'`, &last))
+	require.NoError(tr.t, tr.query(`SELECT price FROM interlock.market_facts WHERE market = 'BTC-EUR'`, &last))
 	price := last.Mul(dec("0.985")).Floor()
 	p.OrderType, p.Price = trade.LimitOrder, &price
 }
 
-// losingTheOrder drops the order on its way.
-func losingTheOrder(s *stack) {
-	s.fault(map[string]any{"kind": "drop-before", "method": http.MethodPost, "path": "/order", "count": 1})
+func cancelOpenOrder(tr trial) {
+	tr.executing(tr.id)
+	tr.eventually(20*time.Second, "an open order", func() bool { return tr.ordersOf(tr.id) == 1 })
+	tr.tell(workflows.CancelSignal, workflows.CancelRequest{Actor: "anna", Reason: "changed my mind"})
 }
 
-// saidAbsent has a person decide while looking shows nothing clear.
-func saidAbsent(s *stack) {
-	s.executing("p")
-	s.becomes("p", trade.Unresolved, 30*time.Second)
-	s.fault(map[string]any{"kind": "html", "method": http.MethodGet, "path": "/trades", "count": 0})
-	s.eventually(20*time.Second, "the deadline has passed", func() bool {
-		return s.count(`SELECT count(*) FROM interlock.order_attempts WHERE deadline < clock_timestamp() - interval '100 ms'`) == 1
+// decideAbsent has a person decide while looking shows nothing clear.
+func decideAbsent(tr trial) {
+	tr.executing(tr.id)
+	tr.becomes(tr.id, trade.Unresolved, 30*time.Second)
+	tr.fault(map[string]any{"kind": "html", "method": http.MethodGet, "path": "/trades", "count": 0})
+	tr.eventually(20*time.Second, "the deadline has passed", func() bool {
+		return tr.count(`SELECT count(*) FROM interlock.order_attempts a JOIN interlock.trade_executions e ON e.id = a.execution_id
+			WHERE e.proposal_id = $1 AND a.deadline < clock_timestamp() - interval '100 ms'`, tr.id) == 1
 	})
-	sayAbsent(s)
+	sayAbsent(tr)
 }
 
-func sayAbsent(s *stack) {
-	s.tell(workflows.ResolveSignal, workflows.ResolveRequest{Absent: true, Actor: "anna", Reason: "not on the web page"})
-}
-
-// living starts a proposal's workflow and asks it nothing.
-func (s *stack) living(id string) {
-	s.t.Helper()
-	_, err := s.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.ProposalsQueue},
-		workflows.ProposalType, workflows.ProposalInput{})
-	require.NoError(s.t, err)
-}
-
-// tell sends a signal to p.
-func (s *stack) tell(signal string, request any) {
-	s.t.Helper()
-	require.NoError(s.t, s.temporal.SignalWorkflow(ctx, "p", "", signal, request))
-}
-
-func lineWith(text, begins string) string {
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, begins) {
-			return strings.TrimSpace(line)
-		}
-	}
-	return ""
+func sayAbsent(tr trial) {
+	tr.tell(workflows.ResolveSignal, workflows.ResolveRequest{Absent: true, Actor: "anna", Reason: "not on the web page"})
 }

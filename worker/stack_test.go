@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -68,6 +67,7 @@ type stack struct {
 	read      paper.Key
 	processes map[string]*exec.Cmd
 	logins    map[string]string
+	market    *scans.Refresher
 }
 
 // newStack starts one process per role, and as many of role proposals as asked.
@@ -178,17 +178,17 @@ func (s *stack) environment(role string) []string {
 	return env
 }
 
-// watchMarket keeps prices fresh without a process of role scans, for tests
-// with many stacks that are not about it.
-func (s *stack) watchMarket() {
+// readMarket keeps prices fresh without a process of role scans, for tests
+// that are not about it.
+func (s *stack) readMarket() {
 	s.t.Helper()
-	reader, err := market.New(market.Config{URL: s.exchange.URL + "/v2", Key: s.read.Key, Secret: s.read.Secret})
-	require.NoError(s.t, err)
-	watching, stop := context.WithCancel(ctx)
-	var done sync.WaitGroup
-	refresh := &scans.Refresher{Market: reader, Facts: s.owner, Account: account, Every: 5 * time.Second, Log: slog.New(slog.DiscardHandler)}
-	done.Go(func() { refresh.Run(watching) })
-	s.t.Cleanup(func() { stop(); done.Wait(); reader.Close() })
+	if s.market == nil {
+		reader, err := market.New(market.Config{URL: s.exchange.URL + "/v2", Key: s.read.Key, Secret: s.read.Secret})
+		require.NoError(s.t, err)
+		s.t.Cleanup(reader.Close)
+		s.market = &scans.Refresher{Market: reader, Facts: s.owner, Account: account}
+	}
+	require.NoError(s.t, s.market.Refresh(ctx))
 }
 
 func (s *stack) start(name, role string) {

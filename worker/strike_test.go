@@ -44,13 +44,14 @@ func TestMain(m *testing.M) {
 
 // strike says where a worker falls, and how.
 type strike struct {
-	Role  string // what the worker hosts
-	At    string // activity and step, as in PlaceOrder/row
-	After bool   // after the step, else before it
-	Nth   int    // at which passing
-	Thaws bool   // it freezes and may be thawed; otherwise it is killed
-	Blind bool   // the worker's own check of the deadline is off
-	Dir   string // where it leaves traces
+	Role     string // what the worker hosts
+	Proposal string // whose life is struck
+	At       string // activity and step, as in PlaceOrder/row
+	After    bool   // after the step, else before it
+	Nth      int    // at which passing
+	Thaws    bool   // it freezes and may be thawed; otherwise it is killed
+	Blind    bool   // the worker's own check of the deadline is off
+	Dir      string // where it leaves traces
 }
 
 const (
@@ -108,7 +109,11 @@ func (s *striker) standBetween(ctx context.Context, p *process) (err error) {
 
 // pass strikes when ctx is at the step. It knows the activity from ctx alone.
 func (s *striker) pass(ctx context.Context, step string, after bool) {
-	if !activity.IsActivity(ctx) || after != s.After || activity.GetInfo(ctx).ActivityType.Name+"/"+step != s.At {
+	if !activity.IsActivity(ctx) || after != s.After {
+		return
+	}
+	now := activity.GetInfo(ctx)
+	if now.WorkflowExecution.ID != s.Proposal || now.ActivityType.Name+"/"+step != s.At {
 		return
 	}
 	if s.passed.Add(1) == int64(s.Nth) {
