@@ -42,7 +42,8 @@ var arrows = map[string]arrow{
 	"CancelOrder: cancel":           {"orders", "CancelOrder/cancel", 1, openThenCancelled},
 	"CancelOrder: send":             {"orders", "CancelOrder/send", 1, openThenCancelled},
 	"ReadOrder: read the clock":     {"orders", "ReadOrder/clock", 1, resolvedTwice},
-	"Preflight: commit the claim":   {"proposals", "Preflight/commit", 1, plain},
+	"Preflight: commit the claim":   {"proposals", "Preflight/commit", 1, alive},
+	"Preflight at the start: claim": {"proposals", "Preflight/commit", 1, plain},
 	"Conclude: commit the void":     {"proposals", "Conclude/commit", 1, rowless},
 	"Conclude: commit the doubt":    {"proposals", "Conclude/commit", 1, doubtful},
 	"Conclude: commit the verdict":  {"proposals", "Conclude/commit", 2, doubtful},
@@ -72,15 +73,15 @@ func TestEveryCrashEndsAsDocumented(t *testing.T) {
 		byRole[a.role] = append(byRole[a.role], trial{name: name, arrow: a, row: row, id: fmt.Sprintf("p%d", i)})
 	}
 	require.Empty(t, proven, "docs/failures.md lacks rows")
-	abreast(t, byRole, func(t *testing.T, role string, trials []trial) { newLane(t, role).run(trials) })
+	abreast(t, lanes, byRole, func(t *testing.T, role string, trials []trial) { newLane(t, role).run(trials) })
 }
 
-// lanes is how many stacks try the rows of one kind, each its share one after
+// lanes is how many stacks try the rows of one role, each its share one after
 // another: a row waits rather than works.
 const lanes = 5
 
 // abreast deals rows out to lanes that run together, whatever -parallel says.
-func abreast[T any](t *testing.T, kinds map[string][]T, run func(*testing.T, string, []T)) {
+func abreast[T any](t *testing.T, lanes int, kinds map[string][]T, run func(*testing.T, string, []T)) {
 	t.Helper()
 	var all sync.WaitGroup
 	for kind, rows := range kinds {
@@ -129,7 +130,7 @@ func (l *lane) run(trials []trial) {
 	for i := range trials {
 		trials[i].lane, trials[i].dir = l, l.t.TempDir()
 	}
-	l.open(trials[0])
+	l.openWith(trials[0].strike())
 	for i, tr := range trials {
 		l.readMarket()
 		tr.play()
@@ -145,14 +146,15 @@ func (l *lane) run(trials []trial) {
 	}
 }
 
-func (l *lane) open(first trial) {
+// openWith starts the workers, one of which is struck.
+func (l *lane) openWith(first strike) {
 	l.t.Helper()
 	building.Lock()
 	defer building.Unlock()
 	l.readMarket()
 	for _, role := range []string{"proposals", "orders"} {
 		if role == l.role {
-			l.startStruck(role, first.strike())
+			l.startStruck(role, first)
 		} else {
 			l.start(role, role)
 		}

@@ -49,6 +49,7 @@ func (tr trial) calm() {
 
 var (
 	plain   = scene{}
+	alive   = scene{act: askTheLiving}
 	rowless = scene{act: beginNothing}
 	refused = scene{ready: func(tr trial) { tr.marketIs("cancelOnly") }}
 
@@ -91,6 +92,14 @@ func (tr trial) live() {
 	_, err := tr.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: tr.id, TaskQueue: workflows.ProposalsQueue},
 		workflows.ProposalType, workflows.ProposalInput{})
 	require.NoError(tr.t, err)
+}
+
+// askTheLiving executes a proposal whose workflow has read the records before.
+func askTheLiving(tr trial) {
+	tr.live()
+	_, err := tr.temporal.QueryWorkflow(ctx, tr.id, "", workflows.StateQuery)
+	require.NoError(tr.t, err)
+	tr.executing(tr.id)
 }
 
 // tell sends the proposal a signal.

@@ -185,8 +185,20 @@ type struckAttempts struct {
 
 func (a struckAttempts) BeginAttempt(ctx context.Context, c trade.Claim, number int, deadline time.Time, worker string) (*trade.Placing, error) {
 	answer, err := a.attempts.BeginAttempt(context.WithValue(ctx, stepKey{}, "row"), c, number, deadline, worker)
-	a.striker.leave(traceFile, fmt.Sprintf("row %+v %v", answer, err))
+	a.striker.traceRow(answer, err)
 	return answer, err
+}
+
+// traceRow says what became of the attempt's row: begun, void, or an error.
+func (s *striker) traceRow(answer *trade.Placing, err error) {
+	switch {
+	case err != nil:
+		s.leave(traceFile, fmt.Sprintf("row error %v", err))
+	case answer != nil:
+		s.leave(traceFile, fmt.Sprintf("row void: %s %s", answer.Code, answer.Message))
+	default:
+		s.leave(traceFile, "row begun")
+	}
 }
 
 func (a struckAttempts) RecordReply(ctx context.Context, c trade.Claim, number int, p trade.Placing) error {
