@@ -58,6 +58,8 @@ type process struct {
 	log      *slog.Logger
 	metrics  *telemetry.Telemetry
 	store    *postgres.Store
+	attempts attempts // the store, in the terms of role orders
+	exchange venue    // role orders only
 	temporal client.Client
 	workers  []worker.Worker
 	identity string
@@ -91,7 +93,11 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, p.store.Close)
+	p.attempts = p.store
 	if err := p.checkVenue(ctx); err != nil {
+		return err
+	}
+	if err := p.connectExchange(); err != nil {
 		return err
 	}
 	options := p.cfg.Temporal
@@ -117,6 +123,22 @@ func (p *process) checkVenue(ctx context.Context) error {
 		return fmt.Errorf("INTERLOCK_ACCOUNT: account %s: %w", p.cfg.Account, err)
 	}
 	return config.CheckVenue(config.Account{ID: a.ID, Venue: a.Venue, RESTURL: a.RESTURL}, p.cfg.Exchange.URL)
+}
+
+// connectExchange readies the trade key where it belongs. Nothing is sent.
+func (p *process) connectExchange() error {
+	if !p.hosts(config.Orders) {
+		return nil
+	}
+	signed, err := bitvavo.New(bitvavo.Config{
+		URL: p.cfg.Exchange.URL, Key: p.cfg.Trade.Key.Reveal(), Secret: p.cfg.Trade.Secret.Reveal(), OperatorID: p.cfg.OperatorID,
+	})
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, signed.Close)
+	p.exchange = exchange{signed}
+	return nil
 }
 
 // serve runs until ctx ends, then drains.
@@ -157,9 +179,10 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 		p.workers = append(p.workers, hostProposals(p.temporal, p.store, p.metrics.Metrics()))
 	}
 	if p.hosts(config.Orders) {
-		if err := p.prepareOrders(); err != nil {
-			return nil, err
-		}
+		p.workers = append(p.workers, hostOrders(p.temporal, ordersHost{
+			account: p.cfg.Account, identity: p.identity, rps: p.cfg.TradeRPS,
+			exchange: p.exchange, attempts: p.attempts, count: p.metrics.Metrics(), log: p.log,
+		})...)
 	}
 	if !p.hosts(config.Scans) {
 		return nil, nil
@@ -170,21 +193,6 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 	}
 	p.closers = append(p.closers, reader.Close)
 	return &scans.Refresher{Market: reader, Facts: p.store, Account: p.cfg.Account, Every: time.Second, Log: p.log}, nil
-}
-
-func (p *process) prepareOrders() error {
-	signed, err := bitvavo.New(bitvavo.Config{
-		URL: p.cfg.Exchange.URL, Key: p.cfg.Trade.Key.Reveal(), Secret: p.cfg.Trade.Secret.Reveal(), OperatorID: p.cfg.OperatorID,
-	})
-	if err != nil {
-		return err
-	}
-	p.closers = append(p.closers, signed.Close)
-	p.workers = append(p.workers, hostOrders(p.temporal, ordersHost{
-		account: p.cfg.Account, identity: p.identity, rps: p.cfg.TradeRPS,
-		exchange: exchange{signed}, store: p.store, count: p.metrics.Metrics(), log: p.log,
-	})...)
-	return nil
 }
 
 // schedule makes the periodic workflows of the role exist, and runs them once.

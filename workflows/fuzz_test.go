@@ -32,7 +32,7 @@ func FuzzSignals(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, name := range []string{OverrideName, CancelSignal, ResolveSignal, RefreshSignal} {
+		for _, name := range []string{OverrideName, CancelSignal, ResolveName, RefreshSignal} {
 			b := newBench(t)
 			b.at(time.Second, func() { b.env.SignalWorkflow(name, raw(text)) })
 			endsAsItMust(t, b, text, name == OverrideName)
