@@ -36,12 +36,17 @@ func (s *Stack) Abandon() error {
 }
 
 // CrashDatabase ends PostgreSQL in its immediate mode, which writes nothing
-// more. Wait starts it again.
+// more, and returns when it has ended. Wait starts it again.
 func (s *Stack) CrashDatabase() error {
 	if s.postgres == nil {
 		return errForeign
 	}
-	return s.postgres.Signal(syscall.SIGQUIT)
+	ended := s.postgres.Done()
+	if err := s.postgres.Signal(syscall.SIGQUIT); err != nil {
+		return err
+	}
+	<-ended
+	return nil
 }
 
 // CopyTemporal kills Temporal, copies its database to the folder to, and
