@@ -17,6 +17,7 @@ var levers = map[string]lever{
 	"GET /admin/faults":    func(e *Exchange, _ *http.Request) (any, error) { return e.faults.list(), nil },
 	"POST /admin/faults":   addFault,
 	"DELETE /admin/faults": clearFaults,
+	"POST /admin/schedule": setSchedule,
 	"GET /admin/orders":    listOrders,
 	"GET /admin/ledger":    showLedger,
 	"POST /admin/price":    setPrice,
@@ -51,18 +52,6 @@ func readJSON[T any](r *http.Request) (v T, err error) {
 	return v, nil
 }
 
-func addFault(e *Exchange, r *http.Request) (any, error) {
-	f, err := readJSON[Fault](r)
-	if err != nil {
-		return nil, err
-	}
-	return e.faults.add(f)
-}
-
-func clearFaults(e *Exchange, r *http.Request) (any, error) {
-	return map[string]int{"cleared": e.faults.clear(r.URL.Query().Get("id"))}, nil
-}
-
 // ledgerOrder is an order with what only the exchange knows of it.
 type ledgerOrder struct {
 	Seq     int64  `json:"seq"`
@@ -70,18 +59,27 @@ type ledgerOrder struct {
 	orderView
 }
 
-// listOrders shows every order ever, oldest first, whatever reads are told.
+// listOrders shows every order ever, oldest first, and what each fill cost,
+// whatever reads are told.
 func listOrders(e *Exchange, r *http.Request) (any, error) {
 	account := r.URL.Query().Get("account")
 	return e.look(func(now time.Time) (any, error) {
 		rows := []ledgerOrder{}
 		for _, o := range e.orders.all {
 			if _, traded := e.markets[o.Market]; traded && (account == "" || o.Account == account) {
-				rows = append(rows, ledgerOrder{o.Seq, o.Account, e.view(o, now)})
+				rows = append(rows, e.ledgerView(o, now))
 			}
 		}
 		return rows, nil
 	})
+}
+
+func (e *Exchange) ledgerView(o *order, now time.Time) ledgerOrder {
+	row := ledgerOrder{o.Seq, o.Account, e.view(o, now)}
+	for i, f := range o.Fills {
+		row.Fills[i] = f.view(e.markets[o.Market].Market, true)
+	}
+	return row
 }
 
 func showLedger(e *Exchange, _ *http.Request) (any, error) {

@@ -13,10 +13,15 @@ func (e *Exchange) engine(r *request, do func(now time.Time) (any, error)) (any,
 	if err := e.cfg.Wait(e.closing, e.pace().engine); err != nil {
 		return nil, err
 	}
+	if r.fate.stall {
+		if err := e.outlast(r); err != nil {
+			return nil, err
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.cfg.Clock()
-	if r.late(now) {
+	if r.fate.stall || r.late(now) {
 		return nil, refuse(codeTooSlow)
 	}
 	if _, err := e.journal.position(); err != nil {
@@ -118,7 +123,7 @@ func (e *Exchange) newOrder(account string, p placement, now time.Time) *order {
 		Seq: int64(len(e.orders.all)) + 1, Account: account, ClientOrderID: p.clientOrderID,
 		Market: p.market, Side: p.side, Type: p.kind, Created: now.UnixMilli(), Updated: now.UnixMilli(), Status: isNew,
 		Amount: p.amount, Quote: p.quote, Price: p.price, PostOnly: p.postOnly,
-		SelfTrade: p.selfTrade, OperatorID: p.operatorID, Fills: []fill{},
+		SelfTrade: p.selfTrade, OperatorID: p.operatorID, Fills: []fill{}, fate: p.fate,
 	}
 	if p.kind == typeLimit {
 		o.TimeInForce = p.timeInForce
@@ -149,10 +154,12 @@ func (e *Exchange) enter(s *marketState, o *order, now time.Time) error {
 		return refuse(codeNoBalance)
 	}
 	o.Hold = o.Hold.Add(hold)
+	p = o.left(p, s.QuantityDecimals)
 	for _, m := range p.matches {
 		s.consume(o.buys(), m)
 		e.trade(s, o, m.amount, m.price, true, now)
 	}
+	e.cutShort(s, o, now)
 	if o.open() {
 		o.Status = e.statusAfter(o, p)
 	}

@@ -50,6 +50,7 @@ type order struct {
 	Hold          decimal.Decimal `json:"onHold"`
 	Restatement   string          `json:"restatementReason,omitempty"`
 	Fills         []fill          `json:"fills"`
+	fate          fate
 }
 
 // fill is one trade of an order. Seq orders the fills of the whole exchange.

@@ -53,7 +53,7 @@ func New(cfg Config) (*Exchange, error) {
 	}
 	e := &Exchange{
 		cfg: cfg, keys: map[string]Key{}, budget: newWeightBudget(cfg.WeightPerMinute),
-		faults: &faultSet{}, orders: newOrderLog(), ledger: newLedger(), markets: map[string]*marketState{},
+		faults: &faultSet{seed: cfg.Seed}, orders: newOrderLog(), ledger: newLedger(), markets: map[string]*marketState{},
 		tempo: tempo{cfg.EngineDelay, cfg.ReplyDelay, cfg.Options.ReadLag, cfg.Options.SettleAfter},
 	}
 	e.closing, e.close = context.WithCancel(context.Background())
