@@ -1,0 +1,134 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// beginSlack is how long a transaction may stand still between reading the
+// clock and writing the attempt, before the server ends it: its bounds on
+// statements and on idle transactions together.
+const beginSlack = 10 * time.Second
+
+// attemptsHold judges the attempts of every execution.
+func attemptsHold(c *inquiry) {
+	claims := map[int64][]claim{}
+	for _, x := range c.claims {
+		claims[x.execution] = append(claims[x.execution], x)
+	}
+	for execution, attempts := range c.attempts {
+		e, known := c.executions[execution]
+		if !known {
+			c.report(AttemptOfClaim, fmt.Sprint("execution ", execution), "it has attempts and does not exist")
+			continue
+		}
+		for i, a := range attempts {
+			if problem := outOfTurn(attempts, i); problem != "" {
+				c.report(AttemptsInTurn, attemptName(e, a), "%s", problem)
+			}
+			c.ofClaim(e, a, claims[execution])
+			c.beforeDeadline(e, a)
+		}
+	}
+}
+
+func attemptName(e ExecutionRow, a AttemptRow) string {
+	return fmt.Sprintf("%s/%d", e.ProposalID, a.Number)
+}
+
+func outOfTurn(attempts []AttemptRow, i int) string {
+	a := attempts[i]
+	if a.Number != i+1 {
+		return fmt.Sprintf("it is number %d in line", i+1)
+	}
+	if i == 0 {
+		return ""
+	}
+	before := attempts[i-1]
+	switch {
+	case before.Verdict == nil || *before.Verdict == accepted:
+		return "the attempt before it is alive"
+	case before.ConcludedAt == nil || a.BegunAt.Before(*before.ConcludedAt):
+		return "it began before the attempt before it had its verdict"
+	}
+	return ""
+}
+
+func (c *inquiry) ofClaim(e ExecutionRow, a AttemptRow, claims []claim) {
+	for _, x := range claims {
+		if x.request != a.RequestID {
+			continue
+		}
+		switch {
+		case a.BegunAt.Before(x.at):
+			c.report(AttemptOfClaim, attemptName(e, a), "it began before its claim")
+		case !x.ended.IsZero() && (a.BegunAt.After(x.ended) || a.ConcludedAt == nil || a.ConcludedAt.After(x.ended)):
+			c.report(AttemptOfClaim, attemptName(e, a), "it was not over when its claim ended")
+		}
+		if late := a.BegunAt.Sub(x.at); a.Deadline != nil && late > sendWithin+beginSlack {
+			c.report(AttemptInTime, attemptName(e, a), "it began %s after its claim", late)
+		}
+		return
+	}
+	c.report(AttemptOfClaim, attemptName(e, a), "no claim was made by request %s", a.RequestID)
+}
+
+// beforeDeadline holds an order's birth, on the exchange's clock, against the
+// instant after which its request could no longer act.
+func (c *inquiry) beforeDeadline(e ExecutionRow, a AttemptRow) {
+	if orEmpty(a.Verdict) != accepted || a.Deadline == nil || e.AccountID != c.o.Account {
+		return
+	}
+	o, there := c.orders[OrderKey{e.Market, orEmpty(a.OrderID)}]
+	if there && strings.EqualFold(o.ClientOrderID, e.ClientOrderID) && o.CreatedAt.After(*a.Deadline) {
+		c.report(AttemptInTime, attemptName(e, a), "order %s was created %s after the deadline", o.Key(), o.CreatedAt.Sub(*a.Deadline))
+	}
+}
+
+type begunWire struct {
+	Execution     *int64     `json:"execution"`
+	Number        *int       `json:"number"`
+	Deadline      *time.Time `json:"deadline"`
+	ClientOrderID *string    `json:"clientOrderId"`
+	Plan          *planWire  `json:"plan"`
+}
+
+type stateWire struct {
+	State *string `json:"state"`
+}
+
+// haltsHold walks through the audit in time: the state's lock makes a halt's
+// row later than those of all attempts that it let pass.
+func haltsHold(c *inquiry) {
+	for _, row := range c.kinds[kindBegun] {
+		b, ok := body[begunWire](c, row)
+		if !ok {
+			continue
+		}
+		for _, scope := range []string{"*", row.Chain} {
+			state := c.stateBefore(scope, row)
+			if state == "HALTED" || state == "REDUCING" && !*b.Plan.Reduces {
+				c.report(AttemptUnhalted, fmt.Sprintf("%s/%d", orEmpty(row.ProposalID), *b.Number), "it began while %s was %s", scope, state)
+			}
+		}
+	}
+}
+
+// stateBefore is the state of a scope that was last set before a row: by
+// number within one chain, by time between two.
+func (c *inquiry) stateBefore(scope string, row AuditRow) string {
+	state := "ACTIVE"
+	for _, s := range c.kinds[kindState] {
+		if s.Chain != scope {
+			continue
+		}
+		if s.Chain == row.Chain && s.Seq > row.Seq || s.Chain != row.Chain && !s.At.Before(row.At) {
+			break
+		}
+		if b, err := decode[stateWire](s.Body); err == nil {
+			state = *b.State
+		}
+	}
+	return state
+}
