@@ -21,6 +21,8 @@ var levers = map[string]lever{
 	"GET /admin/orders":    listOrders,
 	"GET /admin/ledger":    showLedger,
 	"POST /admin/price":    setPrice,
+	"POST /admin/clock":    setClock,
+	"POST /admin/options":  setOptions,
 	"POST /admin/delay":    setDelay,
 	"POST /admin/book":     setBook,
 	"POST /admin/market":   setMarket,
@@ -85,7 +87,7 @@ func (e *Exchange) ledgerView(o *order, now time.Time) ledgerOrder {
 func showLedger(e *Exchange, _ *http.Request) (any, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.catchUp(e.cfg.Clock())
+	e.catchUp(e.now())
 	// Rendered under the lock: the maps go on changing.
 	body, err := json.Marshal(map[string]any{"accounts": e.ledger.accounts, "house": e.ledger.house, "fees": e.ledger.fees})
 	return json.RawMessage(body), err
@@ -112,10 +114,10 @@ func (e *Exchange) Pin(market, price string) error {
 	if err != nil {
 		return err
 	}
-	now := e.cfg.Clock()
+	now := e.now()
 	e.catchUp(now)
 	s.pin(price)
-	s.history.add(now, tick{s.mid, 0})
+	s.history.add(e.machine(now), tick{s.mid, 0})
 	e.cross(s, now)
 	return e.journal.append(record{Pins: map[string]string{market: price}})
 }

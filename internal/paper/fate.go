@@ -36,7 +36,7 @@ func settledLate(f Fault) fate { return fate{settle: ms(f.ForMs)} }
 // exchange closes.
 func (e *Exchange) outlast(r *request) error {
 	for {
-		now := e.cfg.Clock()
+		now := e.now()
 		if r.deadline.IsZero() || r.late(now) {
 			return nil
 		}

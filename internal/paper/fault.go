@@ -45,8 +45,12 @@ type Fault struct {
 const longest = 24 * time.Hour
 
 func (f *Fault) check() error {
-	if _, known := faultKinds[f.Kind]; !known {
+	kind, known := faultKinds[f.Kind]
+	if !known {
 		return fmt.Errorf("no fault of kind %q", f.Kind)
+	}
+	if kind.never && f.Placed {
+		return fmt.Errorf("fault %s: it never places anything", f.Kind)
 	}
 	f.Path = strings.TrimPrefix(f.Path, "/v2")
 	if f.Code == 0 {

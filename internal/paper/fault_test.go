@@ -147,7 +147,7 @@ func TestFaultStrikesOnlyWhatItMatches(t *testing.T) {
 func TestFaultThatMakesNoSenseIsRefused(t *testing.T) {
 	b := newBench(t)
 	for _, body := range []string{`{"kind":"gremlin"}`, `{"kind":"503","code":216}`, `{"kind":"html","count":-1}`, `{"kind":"html","often":1}`, `{`,
-		`{"kind":"html","chance":1.5}`, `{"kind":"html","chance":-0.1}`, `{"kind":"hide","forMs":-1}`, `{"kind":"delay","delayMs":86400001}`} {
+		`{"kind":"html","chance":1.5}`, `{"kind":"html","chance":-0.1}`, `{"kind":"late-304","placed":true}`, `{"kind":"hide","forMs":-1}`, `{"kind":"delay","delayMs":86400001}`} {
 		r, err := http.NewRequest(http.MethodPost, b.server.URL+"/admin/faults", strings.NewReader(body))
 		require.NoError(t, err)
 		require.Equal(t, http.StatusBadRequest, b.send(r).status, body)

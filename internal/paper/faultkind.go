@@ -10,6 +10,8 @@ type faultKind struct {
 	strikes scope
 	// unread strikes before the request is read.
 	unread bool
+	// never places anything, so that Placed makes no sense.
+	never bool
 	// carriedOut lets the exchange act on the request whatever Placed says.
 	carriedOut bool
 	// twice lets it act once more on the same bytes.
@@ -31,7 +33,7 @@ type strike struct {
 
 // faultKinds is the whole set; a new kind is a new line.
 var faultKinds = map[string]faultKind{
-	"down":             {strikes: anyCall, unread: true},
+	"down":             {strikes: anyCall, unread: true, never: true},
 	"drop-before":      {strikes: anyCall, reply: dropped},
 	"accept-then-drop": {strikes: anyCall, carriedOut: true, reply: dropped},
 	"503":              {strikes: anyCall, reply: unavailable},
@@ -42,8 +44,8 @@ var faultKinds = map[string]faultKind{
 	"delay":            {strikes: anyCall, carriedOut: true, reply: honestly},
 	"slow-body":        {strikes: anyCall, carriedOut: true, reply: dripping},
 	"redirect":         {strikes: anyCall, reply: redirected},
-	"late-304":         {strikes: signedCalls, reply: tooLate},
-	"late-108":         {strikes: signedWrites, carriedOut: true, fate: stalled, reply: honestly},
+	"late-304":         {strikes: signedCalls, never: true, reply: tooLate},
+	"late-108":         {strikes: signedWrites, carriedOut: true, never: true, fate: stalled, reply: honestly},
 	"twice":            {strikes: newOrdersOnly, carriedOut: true, twice: true, reply: honestly},
 	"hide":             {strikes: newOrdersOnly, carriedOut: true, fate: hidden, reply: honestlyOrLost},
 	"settle-late":      {strikes: newOrdersOnly, carriedOut: true, fate: settledLate, reply: honestly},
@@ -78,7 +80,7 @@ func unavailable(s strike) reply {
 // banned refuses as one who asked too often. With ForMs the ban is real: it
 // holds for whoever signed the request, or for its address.
 func banned(s strike) reply {
-	now := s.e.cfg.Clock()
+	now := s.e.now()
 	if s.ForMs == 0 {
 		return answerError(banText(now.Truncate(time.Minute).Add(2*time.Minute), s.NoExpiry))
 	}
@@ -105,7 +107,7 @@ func redirected(s strike) reply {
 // tooLate holds the request at the door until its window is over. A request
 // whose window cannot be read, or was over before, is refused at once.
 func tooLate(s strike) reply {
-	s.req.arrived = s.e.cfg.Clock()
+	s.req.arrived = s.e.now()
 	if s.req.readWindow(s.raw.Header) == nil && s.e.outlast(s.req) != nil {
 		return dropped(s)
 	}

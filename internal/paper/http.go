@@ -68,7 +68,7 @@ func (e *Exchange) serve(w http.ResponseWriter, r *http.Request) {
 // fault may deliver the same one twice.
 func (e *Exchange) answer(delivered request, r *http.Request) reply {
 	req := &delivered
-	req.arrived = e.cfg.Clock()
+	req.arrived = e.now()
 	end, ok := findEndpoint(req)
 	if !ok {
 		return noSuchPage()

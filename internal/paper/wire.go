@@ -105,7 +105,7 @@ func (e *Exchange) view(o *order, now time.Time) orderView {
 func ref[T any](v T) *T { return &v }
 
 func (e *Exchange) settled(o *order, f fill, now time.Time) bool {
-	return now.UnixMilli() >= f.At+max(e.tempo.settle, o.fate.settle).Milliseconds()
+	return e.since(f.At, f.Skew, now) >= max(e.tempo.settle, o.fate.settle)
 }
 
 func (f fill) view(m Market, settled bool) fillView {

@@ -99,7 +99,7 @@ func (e *Exchange) named(r *request, id identity, now time.Time) (*marketState, 
 }
 
 func (e *Exchange) visible(o *order, now time.Time) bool {
-	return now.UnixMilli() >= o.Created+max(e.tempo.readLag, o.fate.hide).Milliseconds()
+	return e.since(o.Created, o.Skew, now) >= max(e.tempo.readLag, o.fate.hide)
 }
 
 // operator reads the operatorId of a cancel, which older clients cannot send.
