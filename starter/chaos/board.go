@@ -15,10 +15,37 @@ import (
 type board struct {
 	mu    sync.Mutex
 	now   map[string]trade.Status
-	doubt map[string]bool // was seen UNRESOLVED
+	held  map[string]bool // markets in which an order is unknown
+	never map[string]bool // proposals that a limit will block as long as we ask
 }
 
-func newBoard() *board { return &board{now: map[string]trade.Status{}, doubt: map[string]bool{}} }
+func newBoard() *board { return &board{now: map[string]trade.Status{}, never: map[string]bool{}} }
+
+// lasting are the blocks that asking again within a campaign cannot change.
+var lasting = map[trade.Code]bool{
+	trade.ConfidenceTooLow: true, trade.DailyLimitReached: true, trade.HourlyLimitReached: true, trade.ExposureLimitReached: true,
+}
+
+func (b *board) note(id, code string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.never[id] = b.never[id] || lasting[trade.Code(code)]
+}
+
+// hopeless reports whether asking for p again is only noise.
+func (b *board) hopeless(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.never[id] || b.now[id].Closed()
+}
+
+// free reports whether p may be claimed, and its market is not held by an order
+// that is unknown.
+func (b *board) free(p Proposal) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.now[p.ID].Executable() && !b.never[p.ID] && !b.held[p.Market]
+}
 
 func (b *board) status(id string) trade.Status {
 	b.mu.Lock()
@@ -52,21 +79,21 @@ func (b *board) counts() map[trade.Status]int {
 
 type standing struct {
 	ID     string       `db:"id"`
+	Market string       `db:"market"`
 	Status trade.Status `db:"status"`
 }
 
 func (b *board) take(rows []standing) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.held = map[string]bool{}
 	for _, r := range rows {
 		b.now[r.ID] = r.Status
-		if r.Status == trade.Unresolved {
-			b.doubt[r.ID] = true
-		}
+		b.held[r.Market] = b.held[r.Market] || r.Status == trade.Unresolved
 	}
 }
 
-const standingsSQL = `SELECT id, status FROM interlock.trade_proposals`
+const standingsSQL = `SELECT id, market, status FROM interlock.trade_proposals`
 
 // look reads the records. While the database is away the board stays as it is.
 func (c *campaign) look(ctx context.Context) error {

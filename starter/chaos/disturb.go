@@ -34,7 +34,7 @@ var disturbers = map[Kind]func(*campaign, context.Context, Disturbance) error{
 // breakAll drives the proposals and disturbs everything as planned. It returns
 // when every disturbance is over; proposals may still be asked for.
 func (c *campaign) breakAll(ctx context.Context) error {
-	c.asking.over = make(chan struct{})
+	c.asking.over, c.asking.pace = make(chan struct{}), time.NewTicker(time.Duration(float64(time.Second)/c.plan.Rate))
 	c.sayf("%d proposals by %d users, %d faults of the exchange, %d disturbances, %v orders per second",
 		len(c.plan.Proposals), len(c.plan.Users), len(c.plan.Faults), len(c.plan.Disturbances), c.plan.Rate)
 	c.drive(ctx, c.plan.Proposals)

@@ -48,35 +48,37 @@ func (c *campaign) call(ctx context.Context, who person, path string, body any) 
 }
 
 // ask asks once, through one door, for p to be executed. What came of it the
-// records say; the answer is counted, no more.
+// records say; the answer is counted, and remembered when it is a lasting no.
 func (c *campaign) ask(ctx context.Context, p Proposal, through Door) {
 	bound, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
-	var answer string
+	var answer, code string
 	switch through {
 	case ByHTTP:
-		answer = c.askHTTP(bound, p)
+		answer, code = c.askHTTP(bound, p)
 	case ByUpdate:
 		answer = c.askUpdate(bound, p)
+		code = answer
 	case BySignal:
 		answer = c.askSignal(bound, p)
 	}
 	if ctx.Err() == nil {
 		c.tally.answered(string(through) + ": " + answer)
+		c.board.note(p.ID, code)
 	}
 }
 
 const lost = "no answer"
 
-func (c *campaign) askHTTP(ctx context.Context, p Proposal) string {
+func (c *campaign) askHTTP(ctx context.Context, p Proposal) (answer, code string) {
 	status, code, err := c.call(ctx, c.people[p.User], "/api/trading/execute", map[string]any{"proposalId": p.ID})
 	switch {
 	case err != nil:
-		return lost
+		return lost, ""
 	case code != "":
-		return fmt.Sprintf("%d %s", status, code)
+		return fmt.Sprintf("%d %s", status, code), code
 	}
-	return fmt.Sprint(status)
+	return fmt.Sprint(status), ""
 }
 
 // notAfter keeps a request that got stuck from trading when nobody expects it.

@@ -16,6 +16,7 @@ import (
 // asking is everybody who wants something executed.
 type asking struct {
 	people sync.WaitGroup
+	pace   *time.Ticker  // of those who ask again
 	over   chan struct{} // closed when nobody is to ask again
 }
 
@@ -108,21 +109,18 @@ func (c *campaign) giveUp(ctx context.Context, p Proposal) {
 	c.tally.answered("cancel: " + http.StatusText(status) + " " + code)
 }
 
-// The pauses between asking again. Ten people who are told that an asset's
-// order is unknown must not ask ten times a second.
+// The pauses between asking again. People who are told that an order is unknown
+// do not ask ten times a second.
 const (
 	leastPause = 1500 * time.Millisecond
 	mostPause  = 4 * time.Second
-
-	// insistence bounds how often one proposal is asked for: what a limit
-	// blocks stays blocked.
-	insistence = 15
 )
 
-// insist asks again while p is free.
+// insist asks again while p is free, at a pace that all proposals share: a
+// campaign is to load the order path, not the door.
 func (c *campaign) insist(ctx context.Context, p Proposal) {
 	r := rand.New(rand.NewPCG(c.plan.Seed, number(p.ID)))
-	for range insistence {
+	for !c.board.hopeless(p.ID) {
 		select {
 		case <-time.After(between(r, leastPause, mostPause)):
 		case <-c.asking.over:
@@ -130,13 +128,21 @@ func (c *campaign) insist(ctx context.Context, p Proposal) {
 		case <-ctx.Done():
 			return
 		}
-		switch s := c.board.status(p.ID); {
-		case s.Closed():
-			return
-		case s == "" || s.Executable():
+		if c.board.free(p) && c.asking.turn(ctx) && c.board.free(p) {
 			c.ask(ctx, p, pick(r, doors))
 		}
 	}
+}
+
+// turn waits for one's turn to ask again; false when there is none any more.
+func (a *asking) turn(ctx context.Context) bool {
+	select {
+	case <-a.pace.C:
+		return true
+	case <-a.over:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 func number(id string) uint64 {

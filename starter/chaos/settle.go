@@ -16,7 +16,7 @@ const settlePatience = 3 * time.Minute
 
 // rounds is how often everything that is free is asked for in the calm. What
 // limits block stays free after any number.
-const rounds = 3
+const rounds = 2
 
 // settle disarms everything, asks again for all that is free, waits until
 // nothing is being carried out, and lets our records be compared with the
@@ -54,14 +54,20 @@ func (c *campaign) calm(ctx context.Context) error {
 	})
 }
 
-// askFree asks once for everything that is free: what failed under faults is
-// tried again where there are none.
+// askFree asks once for everything that is free, at the campaign's pace: what
+// failed under faults is tried again where there are none.
 func (c *campaign) askFree(ctx context.Context) {
 	var asked sync.WaitGroup
 	for _, p := range c.plan.Proposals {
-		if c.board.status(p.ID).Executable() {
-			asked.Go(func() { c.ask(ctx, p, ByHTTP) })
+		if !c.board.free(p) {
+			continue
 		}
+		select {
+		case <-c.asking.pace.C:
+		case <-ctx.Done():
+			return
+		}
+		asked.Go(func() { c.ask(ctx, p, ByHTTP) })
 	}
 	asked.Wait()
 }
