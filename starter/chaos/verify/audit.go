@@ -32,9 +32,9 @@ func (c *inquiry) settle(rule, what string, t tally) {
 	for _, subject := range sortedKeys(t) {
 		switch n := t[subject]; {
 		case n > 0:
-			c.report(rule, subject, "%s: %d not in the audit", what, n)
+			c.reportf(rule, subject, "%s: %d not in the audit", what, n)
 		case n < 0:
-			c.report(rule, subject, "%s: %d only in the audit", what, -n)
+			c.reportf(rule, subject, "%s: %d only in the audit", what, -n)
 		}
 	}
 }
@@ -55,8 +55,8 @@ func (c *inquiry) claimsTold() {
 	for _, row := range c.preflights {
 		subject := name(row.Kind, orEmpty(row.ProposalID), *row.Request.ID)
 		told[subject]--
-		if text, there := verdicts[subject]; there && text != row.verdictText {
-			c.report(AuditClaims, subject, "the audit tells another verdict than was stored")
+		if text, there := verdicts[subject]; there && text != string(*row.Verdict) {
+			c.reportf(AuditClaims, subject, "the audit tells another verdict than was stored")
 		}
 	}
 	c.settle(AuditClaims, "verdict", told)
@@ -64,35 +64,22 @@ func (c *inquiry) claimsTold() {
 	for _, x := range c.claims {
 		last[x.execution] = x
 		if e := c.executions[x.execution]; e.ProposalID != x.proposal || e.UserID != x.user || e.AccountID != x.account {
-			c.report(AuditClaims, x.proposal, "its claim is of execution %d, which is of proposal %q", x.execution, e.ProposalID)
+			c.reportf(AuditClaims, x.proposal, "its claim is of execution %d, which is of proposal %q", x.execution, e.ProposalID)
 		}
 	}
 	for _, e := range c.r.Executions {
 		x, claimed := last[e.ID]
 		switch {
 		case !claimed:
-			c.report(AuditClaims, e.ProposalID, "execution %d was never claimed", e.ID)
+			c.reportf(AuditClaims, e.ProposalID, "execution %d was never claimed", e.ID)
 		case x.request != e.RequestID || !x.at.Equal(e.ClaimedAt) || x.version != e.PolicyVersion ||
 			!x.plan.WorstQuote.Equal(e.WorstQuote) || x.planText != e.Plan:
-			c.report(AuditClaims, e.ProposalID, "claimed by %s at %s under version %d was %s; the execution says %s, %s, %d, %s",
+			c.reportf(AuditClaims, e.ProposalID, "claimed by %s at %s under version %d was %s; the execution says %s, %s, %d, %s",
 				x.request, x.at, x.version, x.planText, e.RequestID, e.ClaimedAt, e.PolicyVersion, e.Plan)
 		case x.outcome == "" && (e.Status == executed || e.Status == failed) || x.outcome != "" && x.outcome != e.Status:
-			c.report(AuditEnds, e.ProposalID, "its last claim ended %q and it is %s", x.outcome, e.Status)
+			c.reportf(AuditEnds, e.ProposalID, "its last claim ended %q and it is %s", x.outcome, e.Status)
 		}
 	}
-}
-
-// part is the text of what a body has under a path of names; empty when it has
-// no such thing.
-func part(text string, names ...string) string {
-	for _, name := range names {
-		var parts map[string]json.RawMessage
-		if json.Unmarshal([]byte(text), &parts) != nil {
-			return ""
-		}
-		text = string(parts[name])
-	}
-	return text
 }
 
 func (c *inquiry) attemptsTold(begun []AuditRow) {
@@ -237,7 +224,7 @@ func (c *inquiry) endsTold() {
 		e, o := c.executions[*b.Execution], b.Order
 		if e.ProposalID != orEmpty(row.ProposalID) || orEmpty(e.OrderID) != o.OrderID || orEmpty(e.OrderStatus) != o.Status ||
 			!e.FilledAmount.Equal(o.FilledAmount) || !e.FilledQuote.Equal(o.FilledAmountQuote) || !e.FeePaid.Equal(o.FeePaid) {
-			c.report(AuditEnds, orEmpty(row.ProposalID), "the audit recorded order %s, %s: %s for %s, fee %s; the execution says %s, %s: %s for %s, fee %s",
+			c.reportf(AuditEnds, orEmpty(row.ProposalID), "the audit recorded order %s, %s: %s for %s, fee %s; the execution says %s, %s: %s for %s, fee %s",
 				o.OrderID, o.Status, o.FilledAmount, o.FilledAmountQuote, o.FeePaid,
 				orEmpty(e.OrderID), orEmpty(e.OrderStatus), e.FilledAmount, e.FilledQuote, e.FeePaid)
 		}
@@ -260,7 +247,7 @@ func (c *inquiry) endsTold() {
 	}
 	for _, e := range c.r.Executions {
 		if e.Status == unresolved && !unresolvedOnce[e.ID] {
-			c.report(AuditEnds, e.ProposalID, "it is UNRESOLVED and the audit does not say so")
+			c.reportf(AuditEnds, e.ProposalID, "it is UNRESOLVED and the audit does not say so")
 		}
 	}
 }
@@ -298,10 +285,10 @@ func (c *inquiry) proposalsTold() {
 		stored[id]++
 		p, there := c.proposals[id]
 		if !there || stored[id] > 1 {
-			c.report(AuditProposals, id, "stored %d times; it is there: %t", stored[id], there)
+			c.reportf(AuditProposals, id, "stored %d times; it is there: %t", stored[id], there)
 		}
 		if b, ok := body[proposalWire](c, row); ok && there && !b.is(p) {
-			c.report(AuditProposals, id, "the audit stored another: %s", row.Body)
+			c.reportf(AuditProposals, id, "the audit stored another: %s", row.Body)
 		}
 	}
 }
@@ -333,7 +320,7 @@ func (c *inquiry) overridesTold(stored []AuditRow) {
 	for _, o := range c.r.Overrides {
 		told[name(o.ProposalID, o.ID, o.Cooldown, o.AntiFlip)]++
 		if o.ConsumedBy != nil && !c.claimedBy(o.ProposalID, *o.ConsumedBy) {
-			c.report(AuditOverrides, o.ProposalID+" override "+o.ID, "it was consumed by %s, which claimed nothing", *o.ConsumedBy)
+			c.reportf(AuditOverrides, o.ProposalID+" override "+o.ID, "it was consumed by %s, which claimed nothing", *o.ConsumedBy)
 		}
 	}
 	for _, row := range stored {
@@ -359,7 +346,7 @@ func (c *inquiry) overridesTold(stored []AuditRow) {
 // broughtOverride reports whether the request itself brought an override that
 // a check needed: nothing else tells of it.
 func (row preflightRow) broughtOverride() bool {
-	return slices.ContainsFunc(*row.Verdict.Checks, func(check checkWire) bool {
+	return slices.ContainsFunc(*row.verdict.Checks, func(check checkWire) bool {
 		return check.OverriddenBy != nil && slices.Contains(*check.OverriddenBy, *row.Request.ID)
 	})
 }
@@ -392,7 +379,7 @@ func (c *inquiry) policiesTold(stored []AuditRow) {
 		}
 		key := policyKey{orEmpty(row.UserID), row.Chain, *b.Version}
 		if bodies[key] != string(*b.Policy) {
-			c.report(AuditPolicies, key.String(), "told was %s; stored is %s", *b.Policy, bodies[key])
+			c.reportf(AuditPolicies, key.String(), "told was %s; stored is %s", *b.Policy, bodies[key])
 		}
 	}
 }
@@ -410,7 +397,7 @@ func (c *inquiry) controlsTold(set []AuditRow) {
 	}
 	for _, account := range append([]AccountRow{{ID: "*"}}, c.r.Accounts...) {
 		if !slices.ContainsFunc(c.r.Controls, func(r ControlRow) bool { return r.Scope == account.ID }) {
-			c.report(AuditControls, account.ID, "it has no trading state")
+			c.reportf(AuditControls, account.ID, "it has no trading state")
 		}
 	}
 	for _, control := range c.r.Controls {
@@ -419,7 +406,7 @@ func (c *inquiry) controlsTold(set []AuditRow) {
 			told = "ACTIVE"
 		}
 		if told != control.State && (control.State != "HALTED" || control.Actor != alarmActor) {
-			c.report(AuditControls, control.Scope, "it is %s by %s; the audit says %s", control.State, control.Actor, told)
+			c.reportf(AuditControls, control.Scope, "it is %s by %s; the audit says %s", control.State, control.Actor, told)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -94,13 +95,14 @@ type checkWire struct {
 type preflightRow struct {
 	AuditRow
 	preflightWire
-	verdictText, planText string
+	verdict verdictWire
 }
 
+// preflightWire keeps the verdict as text too: it was stored as the same text.
 type preflightWire struct {
-	Request *requestWire `json:"request"`
-	Verdict *verdictWire `json:"verdict"`
-	Claim   *claimWire   `json:"claim,omitempty"`
+	Request *requestWire     `json:"request"`
+	Verdict *json.RawMessage `json:"verdict"`
+	Claim   *claimWire       `json:"claim,omitempty"`
 }
 
 type requestWire struct {
@@ -110,13 +112,13 @@ type requestWire struct {
 }
 
 type claimWire struct {
-	ExecutionID   *int64     `json:"executionId"`
-	ProposalID    *string    `json:"proposalId"`
-	AccountID     *string    `json:"accountId"`
-	RequestID     *string    `json:"requestId"`
-	ClientOrderID *string    `json:"clientOrderId"`
-	ClaimedAt     *time.Time `json:"claimedAt"`
-	Plan          *planWire  `json:"plan"`
+	ExecutionID   *int64           `json:"executionId"`
+	ProposalID    *string          `json:"proposalId"`
+	AccountID     *string          `json:"accountId"`
+	RequestID     *string          `json:"requestId"`
+	ClientOrderID *string          `json:"clientOrderId"`
+	ClaimedAt     *time.Time       `json:"claimedAt"`
+	Plan          *json.RawMessage `json:"plan"`
 }
 
 // executionWire is what every audit row about an execution says.
@@ -159,7 +161,7 @@ func (c *inquiry) readClaims() {
 				continue
 			}
 			if _, twice := open[x.execution]; twice {
-				c.report(AuditEnds, x.proposal, "it was claimed again by %s before its claim had ended", x.request)
+				c.reportf(AuditEnds, x.proposal, "it was claimed again by %s before its claim had ended", x.request)
 			}
 			open[x.execution] = len(c.claims)
 			c.claims = append(c.claims, x)
@@ -170,7 +172,7 @@ func (c *inquiry) readClaims() {
 			}
 			i, found := open[*body.Execution]
 			if !found {
-				c.report(AuditEnds, orEmpty(row.ProposalID), "%s %d is %s and ends no claim", row.Chain, row.Seq, row.Kind)
+				c.reportf(AuditEnds, orEmpty(row.ProposalID), "%s %d is %s and ends no claim", row.Chain, row.Seq, row.Kind)
 				continue
 			}
 			delete(open, *body.Execution)
@@ -183,11 +185,17 @@ func (c *inquiry) readClaims() {
 
 func (c *inquiry) readPreflight(row AuditRow) (preflightRow, bool) {
 	b, ok := body[preflightWire](c, row)
-	p := preflightRow{row, b, part(row.Body, "verdict"), part(row.Body, "claim", "plan")}
-	if ok {
-		c.preflights = append(c.preflights, p)
+	if !ok {
+		return preflightRow{}, false
 	}
-	return p, ok
+	verdict, err := decode[verdictWire](string(*b.Verdict))
+	if err != nil {
+		c.reportf(AuditBody, rowName(row), "verdict: %v", err)
+		return preflightRow{}, false
+	}
+	p := preflightRow{row, b, verdict}
+	c.preflights = append(c.preflights, p)
+	return p, true
 }
 
 func (c *inquiry) readClaim(row AuditRow) (claim, bool) {
@@ -195,16 +203,16 @@ func (c *inquiry) readClaim(row AuditRow) (claim, bool) {
 	if !ok {
 		return claim{}, false
 	}
-	if b.Claim == nil || b.Verdict.Plan == nil {
-		c.report(AuditBody, rowName(row), "it is a claim without a claim or a plan")
+	if b.Claim == nil || b.verdict.Plan == nil {
+		c.reportf(AuditBody, rowName(row), "it is a claim without a claim or a plan")
 		return claim{}, false
 	}
 	x := claim{
 		proposal: orEmpty(row.ProposalID), user: orEmpty(row.UserID), account: row.Chain, request: *b.Request.ID,
-		execution: *b.Claim.ExecutionID, at: *b.Verdict.At, seen: row.At, version: *b.Verdict.PolicyVersion,
-		passed: len(*b.Verdict.Checks) > 0, plan: b.Verdict.Plan.plan(), planText: b.planText,
+		execution: *b.Claim.ExecutionID, at: *b.verdict.At, seen: row.At, version: *b.verdict.PolicyVersion,
+		passed: len(*b.verdict.Checks) > 0, plan: b.verdict.Plan.plan(), planText: string(*b.Claim.Plan),
 	}
-	for _, check := range *b.Verdict.Checks {
+	for _, check := range *b.verdict.Checks {
 		x.passed = x.passed && *check.Passed
 	}
 	return x, true
@@ -235,10 +243,10 @@ func (c *inquiry) end(x *claim, row AuditRow) {
 func (c *inquiry) readPrices() {
 	c.lowest = map[string]decimal.Decimal{}
 	for _, b := range c.preflights {
-		if b.Verdict.Plan == nil {
+		if b.verdict.Plan == nil {
 			continue
 		}
-		p := b.Verdict.Plan.plan()
+		p := b.verdict.Plan.plan()
 		if low, seen := c.lowest[p.Market]; !seen || p.ReferencePrice.LessThan(low) {
 			c.lowest[p.Market] = p.ReferencePrice
 		}
@@ -250,7 +258,7 @@ func (c *inquiry) readPrices() {
 func body[T any](c *inquiry, row AuditRow) (T, bool) {
 	v, err := decode[T](row.Body)
 	if err != nil {
-		c.report(AuditBody, rowName(row), "%s: %v", row.Kind, err)
+		c.reportf(AuditBody, rowName(row), "%s: %v", row.Kind, err)
 	}
 	return v, err == nil
 }

@@ -102,7 +102,7 @@ func (c *inquiry) accountExecutions() []ExecutionRow {
 	return list
 }
 
-func (c *inquiry) report(rule, subject, format string, args ...any) {
+func (c *inquiry) reportf(rule, subject, format string, args ...any) {
 	c.found = append(c.found, Violation{rule, subject, fmt.Sprintf(format, args...)})
 }
 
