@@ -63,6 +63,7 @@ type stack struct {
 	temporal  client.Client
 	server    devtest.Server
 	exchange  *httptest.Server
+	veil      *veil
 	trade     paper.Key
 	read      paper.Key
 	processes map[string]*exec.Cmd
@@ -78,8 +79,14 @@ func newStack(t *testing.T, proposalsWorkers int, change ...func(*trade.Policy))
 // newStackOn is newStack on a database that the test wants to disturb.
 func newStackOn(t *testing.T, url string, proposalsWorkers int, change ...func(*trade.Policy)) *stack {
 	t.Helper()
+	return newStackAt(t, url, devtest.Namespace(t, workflows.SearchAttributes()), proposalsWorkers, change...)
+}
+
+// newStackAt is newStackOn at a Temporal server that the test wants to disturb.
+func newStackAt(t *testing.T, url string, server devtest.Server, proposalsWorkers int, change ...func(*trade.Policy)) *stack {
+	t.Helper()
 	s := &stack{
-		t: t, ownerURL: url, server: devtest.Namespace(t, workflows.SearchAttributes()),
+		t: t, ownerURL: url, server: server,
 		trade: paper.NewKey("a", paper.View, paper.Trade), read: paper.NewKey("a", paper.View), processes: map[string]*exec.Cmd{}, logins: map[string]string{},
 	}
 	s.temporal = s.server.Client(t)
@@ -97,7 +104,8 @@ func newStackOn(t *testing.T, url string, proposalsWorkers int, change ...func(*
 func (s *stack) openExchange() {
 	ex, err := paper.New(paper.Config{Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7})
 	require.NoError(s.t, err)
-	s.exchange = httptest.NewServer(ex.Handler())
+	s.veil = &veil{Handler: ex.Handler()}
+	s.exchange = httptest.NewServer(s.veil)
 	s.t.Cleanup(func() {
 		s.exchange.CloseClientConnections()
 		s.exchange.Close()
@@ -138,7 +146,7 @@ func widePolicy(t *testing.T, change []func(*trade.Policy)) trade.Policy {
 
 var groups = map[string]string{
 	"proposals": postgres.ProposalsRole, "orders": postgres.OrdersRole, "scans": postgres.ScansRole,
-	"api": postgres.APIRole,
+	"api": postgres.APIRole, "operator": postgres.OperatorRole,
 }
 
 // login is the database login of a role, made at its first use.
@@ -238,12 +246,20 @@ func (s *stack) count(sql string, args ...any) int {
 
 func (s *stack) propose(id string) {
 	s.t.Helper()
+	s.proposeIn(id, "BTC-EUR")
+}
+
+func (s *stack) proposeIn(id string, market trade.Market, change ...func(*trade.Proposal)) {
+	s.t.Helper()
 	p := trade.Proposal{
-		ID: id, UserID: "anna", AccountID: account, Market: "BTC-EUR", Side: trade.Buy, OrderType: trade.MarketOrder,
+		ID: id, UserID: "anna", AccountID: account, Market: market, Side: trade.Buy, OrderType: trade.MarketOrder,
 		ExpiresAt: time.Now().Add(10 * time.Minute),
 	}
 	amount, confidence := dec("0.001"), dec("0.9")
 	p.Amount, p.Confidence = &amount, &confidence
+	for _, c := range change {
+		c(&p)
+	}
 	_, _, err := s.owner.InsertProposal(ctx, p, "anna")
 	require.NoError(s.t, err)
 }
