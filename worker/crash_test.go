@@ -113,8 +113,7 @@ type trial struct {
 // again and again.
 type lane struct {
 	*stack
-	role    string
-	workers int
+	role string
 }
 
 // building keeps stacks from being made all at once on a small machine.
