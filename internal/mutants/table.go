@@ -115,4 +115,9 @@ var table = []mutant{
 		file: "workflows/order.go", old: "\tif !p.mine {\n", new: "\tif !p.mine && p.life.InDoubt > 0 {\n",
 		pkg: "./workflows", test: "TestResumedClaimIsFinishedByLookingNeverBySending",
 	},
+	{
+		name: "a change that older runs follow too", why: "a running proposal stands still, its claim with it",
+		file: "workflows/changes.go", old: "workflow.DefaultVersion, 1) == 1", new: "workflow.DefaultVersion, 1) <= 1",
+		pkg: "./workflows", test: "TestEveryStoredHistoryReplays",
+	},
 }

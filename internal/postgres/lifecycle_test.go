@@ -52,6 +52,9 @@ func TestCancelClosesBeforeTheClaimAndIsRememberedAfterIt(t *testing.T) {
 	require.Equal(t, trade.Executing, status)
 	require.Equal(t, "anna", d.life("late").CancelledBy)
 	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply)
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.CancelRequested}))
+	require.Equal(t, trade.Cancelled, d.life("late").Proposal.Status, "and that is its end once nothing was placed")
+	require.Nil(t, d.ask("late").Claim)
 
 	_, err = d.Cancel(ctx, "late", "", "")
 	require.ErrorIs(t, err, ErrInvalid)
