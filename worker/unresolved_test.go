@@ -75,7 +75,7 @@ func TestUnresolvedIsShownHoldsItsAssetAndEndsByAPersonsWord(t *testing.T) {
 	require.Zero(t, code, out)
 	require.Contains(t, out, string(trade.Executed))
 	require.Equal(t, trade.Executed, h.execute("other").Status)
-	require.Equal(t, map[string]int{"seen": 1, "other": 1}, h.ordersOf("seen", "other"))
+	require.Equal(t, map[string]int{"seen": 1, "other": 1}, h.orderCounts("seen", "other"))
 
 	h.contradicted("denied")
 }
@@ -101,5 +101,5 @@ func (h *house) contradicted(id string) {
 	require.Contains(h.t, out, "is HALTED")
 	require.Contains(h.t, out, "contradiction")
 	require.Equal(h.t, []trade.Code{trade.TradingHalted, trade.OrderUnresolved}, blocked(h.execute(id)))
-	require.Equal(h.t, 1, h.ordersOf(id)[id])
+	require.Equal(h.t, 1, h.orderCounts(id)[id])
 }
