@@ -29,6 +29,7 @@ type house struct {
 	due, open, unseen []string
 	running           map[string]bool
 	silent            bool
+	silence           time.Duration // that was asked for
 	failOn            string
 	expired, seen     []string
 	started, woken    []string
@@ -40,7 +41,10 @@ func (h *house) OpenExecutions(context.Context, time.Duration, int) ([]string, e
 	return h.open, nil
 }
 
-func (h *house) Silent(context.Context, string, time.Duration) (bool, error) { return h.silent, nil }
+func (h *house) Silent(_ context.Context, _ string, age time.Duration) (bool, error) {
+	h.silence = age
+	return h.silent, nil
+}
 
 func (h *house) UnseenProposals(context.Context, time.Duration, int) ([]string, error) {
 	return h.unseen, nil
@@ -90,6 +94,17 @@ func TestSweepWakesARunThatDoesNotKnowItsClaim(t *testing.T) {
 	r, err := (&Sweeper{Open: h, Lives: h}).Sweep(context.Background())
 	require.NoError(t, err)
 	require.Equal(t, SweepResult{Refreshed: 1}, r)
+}
+
+// After Temporal was set back to a copy, a run rests that had claimed: nothing
+// but the sweep tells it.
+func TestRunThatForgotItsClaimIsToldWithinHalfAMinute(t *testing.T) {
+	h := &house{open: []string{"living"}, running: map[string]bool{"living": true}}
+	_, err := (&Sweeper{Open: h, Lives: h}).Sweep(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, h.woken, "one that is followed is left alone")
+	require.LessOrEqual(t, h.silence, 30*time.Second)
+	require.Positive(t, h.silence)
 }
 
 func TestSweepTriesEverythingAndReportsWhatFailed(t *testing.T) {

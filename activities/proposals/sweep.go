@@ -43,10 +43,15 @@ type SweepResult struct {
 	Refreshed int `json:"refreshed"`
 }
 
+// silentAge is how long a claim may go without anybody acting on it before its
+// run is told to read the truth again. A run that does not know of its claim,
+// because Temporal was restored from a copy, would never act. One that only
+// waits for its next look is told too, and does nothing.
+const silentAge = trade.SendWithin
+
 const (
 	sweepBatch   = 500
 	orphanAge    = 10 * time.Second // a claim this old must have a running workflow
-	silentAge    = 10 * time.Minute // and somebody must have looked after it
 	unseenMinAge = 5 * time.Minute
 )
 

@@ -17,9 +17,12 @@ var levers = map[string]lever{
 	"GET /admin/faults":    func(e *Exchange, _ *http.Request) (any, error) { return e.faults.list(), nil },
 	"POST /admin/faults":   addFault,
 	"DELETE /admin/faults": clearFaults,
+	"POST /admin/schedule": setSchedule,
 	"GET /admin/orders":    listOrders,
 	"GET /admin/ledger":    showLedger,
 	"POST /admin/price":    setPrice,
+	"POST /admin/clock":    setClock,
+	"POST /admin/options":  setOptions,
 	"POST /admin/delay":    setDelay,
 	"POST /admin/book":     setBook,
 	"POST /admin/market":   setMarket,
@@ -51,18 +54,6 @@ func readJSON[T any](r *http.Request) (v T, err error) {
 	return v, nil
 }
 
-func addFault(e *Exchange, r *http.Request) (any, error) {
-	f, err := readJSON[Fault](r)
-	if err != nil {
-		return nil, err
-	}
-	return e.faults.add(f)
-}
-
-func clearFaults(e *Exchange, r *http.Request) (any, error) {
-	return map[string]int{"cleared": e.faults.clear(r.URL.Query().Get("id"))}, nil
-}
-
 // ledgerOrder is an order with what only the exchange knows of it.
 type ledgerOrder struct {
 	Seq     int64  `json:"seq"`
@@ -70,24 +61,33 @@ type ledgerOrder struct {
 	orderView
 }
 
-// listOrders shows every order ever, oldest first, whatever reads are told.
+// listOrders shows every order ever, oldest first, and what each fill cost,
+// whatever reads are told.
 func listOrders(e *Exchange, r *http.Request) (any, error) {
 	account := r.URL.Query().Get("account")
 	return e.look(func(now time.Time) (any, error) {
 		rows := []ledgerOrder{}
 		for _, o := range e.orders.all {
 			if _, traded := e.markets[o.Market]; traded && (account == "" || o.Account == account) {
-				rows = append(rows, ledgerOrder{o.Seq, o.Account, e.view(o, now)})
+				rows = append(rows, e.ledgerView(o, now))
 			}
 		}
 		return rows, nil
 	})
 }
 
+func (e *Exchange) ledgerView(o *order, now time.Time) ledgerOrder {
+	row := ledgerOrder{o.Seq, o.Account, e.view(o, now)}
+	for i, f := range o.Fills {
+		row.Fills[i] = f.view(e.markets[o.Market].Market, true)
+	}
+	return row
+}
+
 func showLedger(e *Exchange, _ *http.Request) (any, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.catchUp(e.cfg.Clock())
+	e.catchUp(e.now())
 	// Rendered under the lock: the maps go on changing.
 	body, err := json.Marshal(map[string]any{"accounts": e.ledger.accounts, "house": e.ledger.house, "fees": e.ledger.fees})
 	return json.RawMessage(body), err
@@ -114,10 +114,10 @@ func (e *Exchange) Pin(market, price string) error {
 	if err != nil {
 		return err
 	}
-	now := e.cfg.Clock()
+	now := e.now()
 	e.catchUp(now)
 	s.pin(price)
-	s.history.add(now, tick{s.mid, 0})
+	s.history.add(e.machine(now), tick{s.mid, 0})
 	e.cross(s, now)
 	return e.journal.append(record{Pins: map[string]string{market: price}})
 }

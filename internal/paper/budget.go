@@ -22,6 +22,8 @@ type spend struct {
 	minute int64
 	used   int
 	until  time.Time
+	// silent leaves the end of the ban out of its text.
+	silent bool
 }
 
 // meter is what one request is told about its budget.
@@ -38,11 +40,7 @@ func newWeightBudget(limit int) *weightBudget {
 func (b *weightBudget) charge(payer string, key bool, weight int, now time.Time) meter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s, ok := b.spends[payer]
-	if !ok {
-		s = &spend{}
-		b.spends[payer] = s
-	}
+	s := b.of(payer)
 	minute := now.Truncate(time.Minute)
 	if s.minute != minute.UnixMilli() {
 		s.minute, s.used = minute.UnixMilli(), 0
@@ -50,7 +48,7 @@ func (b *weightBudget) charge(payer string, key bool, weight int, now time.Time)
 	s.used += weight
 	next := minute.Add(time.Minute)
 	if b.limit > 0 && s.used > b.limit && now.After(s.until) {
-		s.until = next.Add(time.Minute)
+		s.until, s.silent = next.Add(time.Minute), false
 		if !key {
 			s.until = next.Add(15 * time.Minute)
 		}
@@ -61,13 +59,35 @@ func (b *weightBudget) charge(payer string, key bool, weight int, now time.Time)
 	}
 	m.remaining = max(m.limit-s.used, 0)
 	if now.Before(s.until) {
-		m.remaining, m.banned = 0, banUntil(s.until)
+		m.remaining, m.banned = 0, banText(s.until, s.silent)
 	}
 	return m
 }
 
-// banUntil has the wording that older clients cut the time out of.
-func banUntil(t time.Time) refusal {
+func (b *weightBudget) of(payer string) *spend {
+	s, ok := b.spends[payer]
+	if !ok {
+		s = &spend{}
+		b.spends[payer] = s
+	}
+	return s
+}
+
+// ban turns a payer away until a moment and says so, now and each time it asks.
+func (b *weightBudget) ban(payer string, until time.Time, silent bool) refusal {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.of(payer)
+	s.until, s.silent = until, silent
+	return banText(until, silent)
+}
+
+// banText has the wording that older clients cut the time out of, or the one
+// without a time that they stumble over.
+func banText(t time.Time, silent bool) refusal {
+	if silent {
+		return refusef(codeRateLimit, "Rate limit exceeded.")
+	}
 	return refusal{codeRateLimit, fmt.Sprintf("Your IP or API key has been banned for not respecting the rate limit. The ban expires at %d.", t.UnixMilli())}
 }
 

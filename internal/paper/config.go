@@ -13,7 +13,7 @@ import (
 // Config says everything that makes one exchange differ from another. The
 // zero value of every field but Keys has a working default.
 type Config struct {
-	// Clock is the exchange's own; nil means the machine's.
+	// Clock is what the exchange's own clock goes by; nil means the machine's.
 	Clock func() time.Time
 	// Wait lets a delay pass; nil means a real timer.
 	Wait func(context.Context, time.Duration) error
@@ -55,7 +55,7 @@ type Options struct {
 	// ExclusivePaging leaves the order named by orderIdFrom, orderIdTo,
 	// tradeIdFrom or tradeIdTo out of the page. Default: it is part of it.
 	ExclusivePaging bool
-	// RepeatOrderIDs hands out the same order id in several markets.
+	// RepeatOrderIDs hands out the same order ids in every market.
 	RepeatOrderIDs bool
 	// ReadLag hides an order from reads for so long after it was placed.
 	ReadLag time.Duration

@@ -84,6 +84,6 @@ func (e endpoint) permits(k *Key) error {
 
 // getTime is the clock that signatures are judged by.
 func (e *Exchange) getTime(*request) (any, error) {
-	now := e.cfg.Clock()
+	now := e.now()
 	return map[string]int64{"time": now.UnixMilli(), "timeNs": now.UnixNano()}, nil
 }

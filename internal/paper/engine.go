@@ -13,10 +13,15 @@ func (e *Exchange) engine(r *request, do func(now time.Time) (any, error)) (any,
 	if err := e.cfg.Wait(e.closing, e.pace().engine); err != nil {
 		return nil, err
 	}
+	if r.fate.stall {
+		if err := e.outlast(r); err != nil {
+			return nil, err
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.cfg.Clock()
-	if r.late(now) {
+	now := e.now()
+	if r.fate.stall || r.late(now) {
 		return nil, refuse(codeTooSlow)
 	}
 	if _, err := e.journal.position(); err != nil {
@@ -36,15 +41,17 @@ func (e *Exchange) pace() tempo {
 func (e *Exchange) look(do func(now time.Time) (any, error)) (any, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.cfg.Clock()
+	now := e.now()
 	e.catchUp(now)
 	return do(now)
 }
 
+// catchUp takes every price step that is due and trades at each. The caller
+// holds mu.
 func (e *Exchange) catchUp(now time.Time) {
 	for _, m := range e.cfg.Markets {
 		s := e.markets[m.Name()]
-		s.advance(now, func(at time.Time) { e.cross(s, at) })
+		s.advance(e.machine(now), func(at time.Time) { e.cross(s, at.Add(e.offset())) })
 	}
 }
 
@@ -102,7 +109,7 @@ func (e *Exchange) taken(account string, p placement) bool {
 		return false
 	}
 	o, known := e.orders.find(account, p.market, "", p.clientOrderID)
-	return known && (o.open() || e.cfg.Options.ClientOrderIDForever)
+	return known && (o.open() || e.rules.ClientOrderIDForever)
 }
 
 // worth is the price by which the minimum is judged.
@@ -116,19 +123,15 @@ func (e *Exchange) worth(s *marketState, p placement) decimal.Decimal {
 func (e *Exchange) newOrder(account string, p placement, now time.Time) *order {
 	o := &order{
 		Seq: int64(len(e.orders.all)) + 1, Account: account, ClientOrderID: p.clientOrderID,
-		Market: p.market, Side: p.side, Type: p.kind, Created: now.UnixMilli(), Updated: now.UnixMilli(), Status: isNew,
+		Market: p.market, Side: p.side, Type: p.kind, Status: isNew,
+		Created: now.UnixMilli(), Updated: now.UnixMilli(), Skew: e.offset().Milliseconds(),
 		Amount: p.amount, Quote: p.quote, Price: p.price, PostOnly: p.postOnly,
-		SelfTrade: p.selfTrade, OperatorID: p.operatorID, Fills: []fill{},
+		SelfTrade: p.selfTrade, OperatorID: p.operatorID, Fills: []fill{}, fate: p.fate,
 	}
 	if p.kind == typeLimit {
 		o.TimeInForce = p.timeInForce
 	}
-	kind := "order"
-	market := p.market
-	if e.cfg.Options.RepeatOrderIDs {
-		market = ""
-	}
-	o.ID = e.identity(kind, market, e.orders.perMkt[p.market]+1)
+	e.giveID(o)
 	return o
 }
 
@@ -149,10 +152,12 @@ func (e *Exchange) enter(s *marketState, o *order, now time.Time) error {
 		return refuse(codeNoBalance)
 	}
 	o.Hold = o.Hold.Add(hold)
+	p = o.left(p, s.QuantityDecimals)
 	for _, m := range p.matches {
 		s.consume(o.buys(), m)
 		e.trade(s, o, m.amount, m.price, true, now)
 	}
+	e.cutShort(s, o, now)
 	if o.open() {
 		o.Status = e.statusAfter(o, p)
 	}
@@ -245,9 +250,10 @@ func (e *Exchange) trade(s *marketState, o *order, amount, price decimal.Decimal
 	fee := feeFor(o.buys(), amount.Mul(price), rate, s.NotionalDecimals)
 	o.Hold = o.Hold.Sub(e.ledger.settle(o, s.Market, amount, price, fee))
 	e.orders.fills++
-	o.Fills = append(o.Fills, fill{e.orders.fills, e.identity("fill", "", e.orders.fills), at.UnixMilli(), amount, price, taker, fee})
+	o.Fills = append(o.Fills, fill{e.orders.fills, e.identity("fill", "", e.orders.fills), at.UnixMilli(),
+		amount, price, taker, fee, e.offset().Milliseconds()})
 	o.Updated = at.UnixMilli()
-	s.tell(at, unitsOf(price), unitsOf(amount), taker == o.buys())
+	s.tell(e.machine(at), unitsOf(price), unitsOf(amount), taker == o.buys())
 }
 
 // commit writes the order and the balances it moved.

@@ -27,6 +27,13 @@ func TestEachFaultLooksAsItShouldAndPlacesOrNot(t *testing.T) {
 			require.Equal(t, code, a.code(t))
 		}
 	}
+	filled := func(t *testing.T, a answer) { require.Equal(t, "filled", a.object(t)["status"], "%s", a.body) }
+	ended := func(amount string) func(*testing.T, answer) {
+		return func(t *testing.T, a answer) {
+			require.Equal(t, "canceled", a.object(t)["status"])
+			require.Equal(t, amount, a.object(t)["filledAmount"])
+		}
+	}
 	hungUp := func(t *testing.T, a answer) { require.Error(t, a.err) }
 	page := func(status int) func(*testing.T, answer) {
 		return func(t *testing.T, a answer) {
@@ -47,7 +54,9 @@ func TestEachFaultLooksAsItShouldAndPlacesOrNot(t *testing.T) {
 		{"503 by default", Fault{Kind: "503"}, refused(503, 109), 0},
 		{"109 placed", Fault{Kind: "503", Code: 109, Placed: true}, refused(503, 109), 1},
 		{"107", Fault{Kind: "503", Code: 107}, refused(503, 107), 0},
+		{"107 placed", Fault{Kind: "503", Code: 107, Placed: true}, refused(503, 107), 1},
 		{"108", Fault{Kind: "503", Code: 108}, refused(503, 108), 0},
+		{"108 placed", Fault{Kind: "503", Code: 108, Placed: true}, refused(503, 108), 1},
 		{"111", Fault{Kind: "503", Code: 111}, refused(503, 111), 0},
 		{"101", Fault{Kind: "503", Code: 101}, refused(500, 101), 0},
 		{"101 placed", Fault{Kind: "503", Code: 101, Placed: true}, refused(500, 101), 1},
@@ -73,10 +82,17 @@ func TestEachFaultLooksAsItShouldAndPlacesOrNot(t *testing.T) {
 			require.NotEmpty(t, a.body)
 			require.False(t, json.Valid(a.body))
 		}, 1},
-		{"delay", Fault{Kind: "delay", DelayMs: 500, AfterMs: 70_000}, func(t *testing.T, a answer) {
-			require.Equal(t, "filled", a.object(t)["status"])
-		}, 1},
+		{"delay", Fault{Kind: "delay", DelayMs: 500, AfterMs: 70_000}, filled, 1},
 		{"delay beyond the window", Fault{Kind: "delay", DelayMs: 10_001}, refused(403, 304), 0},
+		{"late at the door", Fault{Kind: "late-304"}, refused(403, 304), 0},
+		{"late at the engine", Fault{Kind: "late-108"}, refused(503, 108), 0},
+		{"delivered twice", Fault{Kind: "twice"}, filled, 2},
+		{"hidden", Fault{Kind: "hide", ForMs: 5000}, filled, 1},
+		{"hidden and lost", Fault{Kind: "hide", ForMs: 5000, Placed: true}, hungUp, 1},
+		{"settled late", Fault{Kind: "settle-late", ForMs: 5000}, filled, 1},
+		{"ended in part", Fault{Kind: "partial-cancel"}, ended("0.05"), 1},
+		{"ended unfilled", Fault{Kind: "unfilled"}, ended("0"), 1},
+		{"slow body", Fault{Kind: "slow-body", ForMs: 20_000}, filled, 1},
 		{"redirect", Fault{Kind: "redirect", Path: "/order"}, func(t *testing.T, a answer) {
 			require.Equal(t, http.StatusTemporaryRedirect, a.status)
 			require.Equal(t, "/v2/order", a.header.Get("Location"))
@@ -84,6 +100,7 @@ func TestEachFaultLooksAsItShouldAndPlacesOrNot(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
+			before := b.ex.ledger.sums()
 			c.fault.Method, c.fault.Count = http.MethodPost, 1
 			b.fault(c.fault)
 			c.looks(t, b.call(b.key, http.MethodPost, "/order", orderJSON(nil)))
@@ -91,12 +108,16 @@ func TestEachFaultLooksAsItShouldAndPlacesOrNot(t *testing.T) {
 			require.Equal(t, 1, b.ex.faults.list()[0].Struck)
 			b.place(orderJSON(nil))
 			require.Len(t, b.recorded(), c.orders+1, "spent after one strike")
+			require.Equal(t, before, b.ex.ledger.sums())
+			requireHoldsMatch(t, b.ex)
+			requireFillsExplainBalances(t, b.ex)
 		})
 	}
 }
 
 func TestEveryFaultKindIsTested(t *testing.T) {
-	kinds := "down drop-before accept-then-drop 503 105 html empty truncated delay redirect"
+	kinds := "down drop-before accept-then-drop 503 105 html empty truncated delay redirect " +
+		"slow-body late-304 late-108 twice hide settle-late partial-cancel unfilled"
 	require.Len(t, faultKinds, len(strings.Fields(kinds)))
 	for kind := range faultKinds {
 		require.Contains(t, strings.Fields(kinds), kind)
@@ -125,7 +146,8 @@ func TestFaultStrikesOnlyWhatItMatches(t *testing.T) {
 
 func TestFaultThatMakesNoSenseIsRefused(t *testing.T) {
 	b := newBench(t)
-	for _, body := range []string{`{"kind":"gremlin"}`, `{"kind":"503","code":216}`, `{"kind":"html","count":-1}`, `{"kind":"html","often":1}`, `{`} {
+	for _, body := range []string{`{"kind":"gremlin"}`, `{"kind":"503","code":216}`, `{"kind":"html","count":-1}`, `{"kind":"html","often":1}`, `{`,
+		`{"kind":"html","chance":1.5}`, `{"kind":"html","chance":-0.1}`, `{"kind":"late-304","placed":true}`, `{"kind":"hide","forMs":-1}`, `{"kind":"delay","delayMs":86400001}`} {
 		r, err := http.NewRequest(http.MethodPost, b.server.URL+"/admin/faults", strings.NewReader(body))
 		require.NoError(t, err)
 		require.Equal(t, http.StatusBadRequest, b.send(r).status, body)

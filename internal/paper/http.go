@@ -1,12 +1,10 @@
 package paper
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -22,16 +20,7 @@ type request struct {
 	arrived      time.Time
 	deadline     time.Time // zero when unsigned
 	key          *Key
-}
-
-// reply is what is to be sent, or how not to send it.
-type reply struct {
-	status int
-	header map[string]string
-	body   []byte
-	cut    bool // send half of the body, then close
-	drop   bool // close without a word
-	reset  bool // and do it rudely
+	fate         fate
 }
 
 const maxBody = 1 << 20
@@ -56,7 +45,7 @@ func fromLoopback(address string) bool {
 // serve answers a call, unless a fault strikes it on the way in or out.
 func (e *Exchange) serve(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/v2")
-	fault, struck := e.faults.strike(r.Method, path)
+	fault, struck := e.faults.strike(callOf(r))
 	if struck && faultKinds[fault.Kind].unread {
 		reply{drop: true, reset: true}.send(w)
 		return
@@ -67,17 +56,19 @@ func (e *Exchange) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	req := &request{method: r.Method, path: path, signedPath: r.RequestURI, body: body, address: host}
+	req := request{method: r.Method, path: path, signedPath: r.RequestURI, body: body, address: host}
 	if !struck {
 		e.answer(req, r).send(w)
 		return
 	}
-	e.faulty(fault, func() reply { return e.answer(req, r) }).send(w)
+	e.faulty(fault, req, r).send(w)
 }
 
-// answer finds the endpoint and asks it.
-func (e *Exchange) answer(req *request, r *http.Request) reply {
-	req.arrived = e.cfg.Clock()
+// answer finds the endpoint and asks it. It works on a copy of the request: a
+// fault may deliver the same one twice.
+func (e *Exchange) answer(delivered request, r *http.Request) reply {
+	req := &delivered
+	req.arrived = e.now()
 	end, ok := findEndpoint(req)
 	if !ok {
 		return noSuchPage()
@@ -123,62 +114,4 @@ func (e *Exchange) judge(end endpoint, req *request, r *http.Request, err error)
 		return answerError(err)
 	}
 	return answerJSON(http.StatusOK, value)
-}
-
-func answerJSON(status int, value any) reply {
-	body, err := json.Marshal(value)
-	if err != nil {
-		return answerError(err)
-	}
-	return reply{status: status, body: body, header: map[string]string{"Content-Type": "application/json"}}
-}
-
-// answerError answers a refusal; anything else means that the exchange is
-// closing, and a closing exchange does not answer.
-func answerError(err error) reply {
-	var no refusal
-	if !errors.As(err, &no) {
-		return reply{drop: true}
-	}
-	return answerJSON(no.status(), no)
-}
-
-func answerHTML(status int, title string) reply {
-	page := "<!DOCTYPE html>\n<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\n"
-	return reply{status: status, body: []byte(page), header: map[string]string{"Content-Type": "text/html; charset=utf-8"}}
-}
-
-func noSuchPage() reply { return answerHTML(http.StatusNotFound, "404 Not Found") }
-
-func (a reply) send(w http.ResponseWriter) {
-	if a.drop {
-		hangUp(w, a.reset)
-		return
-	}
-	for name, value := range a.header {
-		w.Header().Set(name, value)
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
-	w.WriteHeader(a.status)
-	if a.cut {
-		a.body = a.body[:len(a.body)/2]
-	}
-	if _, err := w.Write(a.body); err != nil || !a.cut {
-		return // a client that is gone needs no answer
-	}
-	_ = http.NewResponseController(w).Flush()
-	hangUp(w, false)
-}
-
-// hangUp closes the connection under the client; a reset is what a killed
-// process or a firewall leaves.
-func hangUp(w http.ResponseWriter, reset bool) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok && reset {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }

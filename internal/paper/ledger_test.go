@@ -108,6 +108,7 @@ func size(t *rapid.T, s *marketState) decimal.Decimal {
 
 func anyPlacement(t *rapid.T, s *marketState) placement {
 	p := placement{market: s.Name(), operatorID: 1,
+		fate: fate{trades: rapid.SampledFrom([]share{wholly, wholly, wholly, inPart, notAtAll}).Draw(t, "fate")},
 		side: rapid.SampledFrom([]string{buy, sell}).Draw(t, "side"),
 		kind: rapid.SampledFrom([]string{typeMarket, typeLimit}).Draw(t, "kind"),
 	}

@@ -50,6 +50,12 @@ type order struct {
 	Hold          decimal.Decimal `json:"onHold"`
 	Restatement   string          `json:"restatementReason,omitempty"`
 	Fills         []fill          `json:"fills"`
+	// Skew is how far off (ms) the clock was that stamped the creation.
+	Skew int64 `json:"clockOffset,omitempty"`
+	// Repeats says that other markets may have an order of this id.
+	Repeats bool `json:"repeatedId,omitempty"`
+
+	fate fate
 }
 
 // fill is one trade of an order. Seq orders the fills of the whole exchange.
@@ -61,6 +67,7 @@ type fill struct {
 	Price  decimal.Decimal `json:"price"`
 	Taker  bool            `json:"taker"`
 	Fee    decimal.Decimal `json:"fee"`
+	Skew   int64           `json:"clockOffset,omitempty"`
 }
 
 func (o *order) open() bool { return o.Status == isNew || o.Status == isPartly }
@@ -108,11 +115,13 @@ type orderLog struct {
 	open     map[string][]*order
 	fills    int64
 	perMkt   map[string]int64
+	repeats  map[string]int64
 }
 
 func newOrderLog() *orderLog {
 	return &orderLog{byID: map[string]*order{}, byClient: map[string]*order{},
-		lists: map[string][]*order{}, open: map[string][]*order{}, perMkt: map[string]int64{}}
+		lists: map[string][]*order{}, open: map[string][]*order{},
+		perMkt: map[string]int64{}, repeats: map[string]int64{}}
 }
 
 func joined(parts ...string) string { return strings.Join(parts, "|") }
@@ -129,6 +138,9 @@ func (l *orderLog) put(o *order) {
 	}
 	l.all = append(l.all, o)
 	l.perMkt[o.Market]++
+	if o.Repeats {
+		l.repeats[o.Market]++
+	}
 	l.byID[joined(o.Account, o.Market, o.ID)] = o
 	if o.ClientOrderID != "" {
 		l.byClient[joined(o.Account, o.Market, o.ClientOrderID)] = o

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,6 +38,11 @@ type Exchange struct {
 	orders  *orderLog
 	ledger  *ledger
 	tempo   tempo
+	rules   rules
+
+	// skew is how far (ns) the exchange's clock is off the machine's. It changes
+	// under mu only, so what holds mu sees one clock.
+	skew atomic.Int64
 }
 
 // tempo is how slow the exchange is at this moment; it may change while running.
@@ -53,8 +59,9 @@ func New(cfg Config) (*Exchange, error) {
 	}
 	e := &Exchange{
 		cfg: cfg, keys: map[string]Key{}, budget: newWeightBudget(cfg.WeightPerMinute),
-		faults: &faultSet{}, orders: newOrderLog(), ledger: newLedger(), markets: map[string]*marketState{},
+		faults: &faultSet{seed: cfg.Seed}, orders: newOrderLog(), ledger: newLedger(), markets: map[string]*marketState{},
 		tempo: tempo{cfg.EngineDelay, cfg.ReplyDelay, cfg.Options.ReadLag, cfg.Options.SettleAfter},
+		rules: rules{cfg.Options.RepeatOrderIDs, cfg.Options.ClientOrderIDForever},
 	}
 	e.closing, e.close = context.WithCancel(context.Background())
 	for _, k := range cfg.Keys {
@@ -156,7 +163,7 @@ func (e *Exchange) Run(ctx context.Context) {
 func (e *Exchange) Advance() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.catchUp(e.cfg.Clock())
+	e.catchUp(e.now())
 }
 
 // Close ends waiting requests unanswered and closes the state file.

@@ -13,6 +13,7 @@ type placement struct {
 	amount, quote, price              decimal.Decimal
 	timeInForce, selfTrade            string
 	postOnly, brief                   bool
+	fate                              fate
 }
 
 var placementFields = []string{

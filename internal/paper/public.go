@@ -64,7 +64,7 @@ func (e *Exchange) perMarket(r *request, view func(*marketState, time.Time) any)
 func (e *Exchange) getMarkets(r *request) (any, error)     { return e.perMarket(r, viewMarket) }
 func (e *Exchange) getTickerPrice(r *request) (any, error) { return e.perMarket(r, viewPrice) }
 func (e *Exchange) getTickerBook(r *request) (any, error)  { return e.perMarket(r, viewBest) }
-func (e *Exchange) getTicker24h(r *request) (any, error)   { return e.perMarket(r, viewDay) }
+func (e *Exchange) getTicker24h(r *request) (any, error)   { return e.perMarket(r, e.viewDay) }
 
 func viewPrice(s *marketState, _ time.Time) any {
 	return map[string]string{"market": s.Name(), "price": s.price().String()}
@@ -107,12 +107,12 @@ type dayView struct {
 }
 
 // viewDay sums up the last 24 hours. The volume in quote is reckoned at the last price.
-func viewDay(s *marketState, now time.Time) any {
-	start := now.Add(-day).UnixMilli()
-	b := s.history.since(start)
+func (e *Exchange) viewDay(s *marketState, now time.Time) any {
+	start, offset := now.Add(-day).UnixMilli(), e.offset().Milliseconds()
+	b := s.history.since(start - offset)
 	volume := priceOf(b.volume)
 	return dayView{bestView: bestOf(s), StartTimestamp: start, Timestamp: now.UnixMilli(),
-		Open: priceOf(b.open), OpenTimestamp: b.start, High: priceOf(b.high), Low: priceOf(b.low),
+		Open: priceOf(b.open), OpenTimestamp: b.start + offset, High: priceOf(b.high), Low: priceOf(b.low),
 		Last: s.price(), CloseTimestamp: now.UnixMilli(), Volume: volume,
 		VolumeQuote: volume.Mul(s.price()).Truncate(s.NotionalDecimals)}
 }
@@ -213,7 +213,7 @@ func (e *Exchange) getPublicTrades(r *request) (any, error) {
 			if t.buy {
 				side = buy
 			}
-			rows = append(rows, publicTradeView{e.identity("trade", m.Name(), t.n), t.at, priceOf(t.amount), priceOf(t.price), side})
+			rows = append(rows, publicTradeView{e.identity("trade", m.Name(), t.n), t.at + e.offset().Milliseconds(), priceOf(t.amount), priceOf(t.price), side})
 		}
 		return cut(s, rows, func(t publicTradeView) int64 { return t.Timestamp },
 			func(t publicTradeView) string { return t.ID }, e.cfg.Options.ExclusivePaging), nil
@@ -238,7 +238,9 @@ func (e *Exchange) getCandles(r *request) (any, error) {
 			return nil, err
 		}
 		rows := [][6]any{}
-		for _, b := range s.history.candles(start, from, to, int(limit)) {
+		offset := e.offset().Milliseconds()
+		onClock := func(at int64) int64 { return start(at + offset) }
+		for _, b := range s.history.candles(onClock, from, to, int(limit)) {
 			rows = append(rows, b.row())
 		}
 		return rows, nil

@@ -97,22 +97,26 @@ func (e *Exchange) view(o *order, now time.Time) orderView {
 		v.MarketProtection = ref(false)
 	}
 	for _, f := range o.Fills {
-		v.Fills = append(v.Fills, e.viewFill(f, m, now))
+		v.Fills = append(v.Fills, f.view(m, e.settled(o, f, now)))
 	}
 	return v
 }
 
 func ref[T any](v T) *T { return &v }
 
-func (e *Exchange) viewFill(f fill, m Market, now time.Time) fillView {
-	v := fillView{ID: f.ID, Timestamp: f.At, Amount: f.Amount, Price: f.Price, Taker: f.Taker}
-	if now.UnixMilli() >= f.At+e.tempo.settle.Milliseconds() {
-		v.Settled, v.Fee, v.FeeCurrency = true, ref(f.Fee), m.Quote
+func (e *Exchange) settled(o *order, f fill, now time.Time) bool {
+	return e.since(f.At, f.Skew, now) >= max(e.tempo.settle, o.fate.settle)
+}
+
+func (f fill) view(m Market, settled bool) fillView {
+	v := fillView{ID: f.ID, Timestamp: f.At, Amount: f.Amount, Price: f.Price, Taker: f.Taker, Settled: settled}
+	if settled {
+		v.Fee, v.FeeCurrency = ref(f.Fee), m.Quote
 	}
 	return v
 }
 
 func (e *Exchange) viewTrade(o *order, f fill, now time.Time) tradeView {
 	return tradeView{o.ID, o.ClientOrderID, o.Market, o.Side, o.OperatorID,
-		e.viewFill(f, e.markets[o.Market].Market, now)}
+		f.view(e.markets[o.Market].Market, e.settled(o, f, now))}
 }

@@ -12,6 +12,7 @@ func (e *Exchange) postOrder(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.fate = r.fate
 	return e.engine(r, func(now time.Time) (any, error) {
 		o, err := e.place(r.key.Account, p, now)
 		if err != nil {
@@ -98,7 +99,7 @@ func (e *Exchange) named(r *request, id identity, now time.Time) (*marketState, 
 }
 
 func (e *Exchange) visible(o *order, now time.Time) bool {
-	return now.UnixMilli() >= o.Created+e.tempo.readLag.Milliseconds()
+	return e.since(o.Created, o.Skew, now) >= max(e.tempo.readLag, o.fate.hide)
 }
 
 // operator reads the operatorId of a cancel, which older clients cannot send.

@@ -52,7 +52,7 @@ random from a seed, or follow the candles of a CSV file.`,
 	flags.StringVar(&f.market, "csv-market", "BTC-EUR", "market that the candles are of; others move in proportion")
 	flags.StringVar(&f.from, "csv-from", "", "date at which the replay begins, like 2024-01-31; earlier candles are the past")
 	flags.Int64Var(&f.speed, "speed", 1, "seconds of the recording that pass in one second")
-	flags.Uint64Var(&f.seed, "seed", 1, "seed of the random walk")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the random walk and of the chances of faults")
 	flags.DurationVar(&f.replyDelay, "reply-delay", 0, "time between carrying an order out and answering")
 	flags.IntVar(&f.budget, "weight-per-minute", 0, "request weight a key may use per minute; 0 never refuses")
 	flags.BoolVar(&f.admin, "admin", false, "serve /admin (faults, prices, the ledger) to this machine")

@@ -134,7 +134,7 @@ func (a *app) announce(s *stack.Stack) {
 	}
 	t.add("Temporal", urls[stack.Temporal])
 	t.add("exchange", urls[stack.Exchange])
-	for _, name := range []string{"exchange", "api", stack.WorkerName("proposals"), stack.WorkerName("orders"), stack.WorkerName("scans")} {
+	for _, name := range []string{"exchange", "api", stack.WorkerName("proposals", 1), stack.WorkerName("orders", 1), stack.WorkerName("scans", 1)} {
 		if url := urls[stack.Metrics+name]; url != "" {
 			t.add("metrics", url+" ("+name+")")
 		}

@@ -58,7 +58,7 @@ var workerKilled = scenario{
 		if err := until(ctx, func() (bool, error) { n, err := u.ordersOf(ctx, id); return n > 0, err }); err != nil {
 			return "", false, err
 		}
-		if err := k.Kill(stack.WorkerName("orders")); err != nil {
+		if err := k.Kill(stack.WorkerName("orders", 1)); err != nil {
 			return "", false, err
 		}
 		answer := <-answered

@@ -25,8 +25,14 @@ const (
 	workerName = "worker-"
 )
 
-// WorkerName is a worker's name among the children.
-func WorkerName(role string) string { return workerName + role }
+// WorkerName is a worker's name among the children. Those after the first of a
+// role bear their number.
+func WorkerName(role string, number int) string {
+	if number <= 1 {
+		return workerName + role
+	}
+	return fmt.Sprintf("%s%s-%d", workerName, role, number)
+}
 
 // publishPIDs notes which process is which, for those who look on or who break
 // things on purpose. A restart changes them.

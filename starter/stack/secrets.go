@@ -49,12 +49,12 @@ func openSecrets(dir string) (*secrets, error) {
 	return s, nil
 }
 
-// paperAccount is the exchange's own name for the account of both keys.
-const paperAccount = "paper"
+// Holder is the paper exchange's own name for the account of both keys.
+const Holder = "paper"
 
 func (s *secrets) invent() error {
-	s.Trade = paper.NewKey(paperAccount, paper.View, paper.Trade)
-	s.Readonly = paper.NewKey(paperAccount, paper.View)
+	s.Trade = paper.NewKey(Holder, paper.View, paper.Trade)
+	s.Readonly = paper.NewKey(Holder, paper.View)
 	// Logins belong to the database server, which other stacks may use too.
 	s.Seed, s.Logins = 1, strings.ToLower(rand.Text()[:10])
 	return s.save()

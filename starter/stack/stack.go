@@ -28,8 +28,9 @@ type Options struct {
 	TemporalPort int
 	UIPort       int
 	ExchangePort int
-	ExchangeArgs []string // more flags for the paper exchange
-	Self         string   // our own binary, for exchange and API
+	ExchangeArgs []string            // more flags for the paper exchange
+	Workers      map[config.Role]int // processes per role; none said is one
+	Self         string              // our own binary, for exchange and API
 	Progress     io.Writer
 }
 
@@ -51,6 +52,7 @@ type Stack struct {
 	env      []string // of every child
 	stops    []func() error
 	started  time.Time
+	breakage chan breakage
 }
 
 // Up brings everything up and returns when the first proposal can be executed.
@@ -61,7 +63,7 @@ func Up(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{opts: opts, lock: lock, started: time.Now(), info: devstack.Info{URLs: map[string]string{}}}
+	s := &Stack{opts: opts, lock: lock, started: time.Now(), info: devstack.Info{URLs: map[string]string{}}, breakage: make(chan breakage)}
 	s.stops = append(s.stops, lock.Release)
 	if err := s.up(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop())
@@ -126,6 +128,8 @@ func (s *Stack) Wait(ctx context.Context) error {
 			if err := s.server.Restart(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
+		case b := <-s.breakage:
+			b.done <- b.do(ctx)
 		case <-time.After(republish):
 			s.publishPIDs()
 		}

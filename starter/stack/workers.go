@@ -23,8 +23,8 @@ import (
 // operatorID names the stack to an exchange that nobody configured.
 const operatorID = "1"
 
-// startWorkers starts one process per role, each with its own database login
-// and only its own keys.
+// startWorkers starts the processes of each role, with the role's own database
+// login and only its own keys.
 func (s *Stack) startWorkers(ctx context.Context) error {
 	binary, err := workerBinary(ctx, s.opts.Self, s.opts.Progress)
 	if err != nil {
@@ -32,8 +32,10 @@ func (s *Stack) startWorkers(ctx context.Context) error {
 	}
 	s.info.URLs[Worker] = binary
 	for _, role := range []config.Role{config.Proposals, config.Scans, config.Orders} {
-		if err := s.startWorker(ctx, binary, role); err != nil {
-			return err
+		for number := range max(s.opts.Workers[role], 1) {
+			if err := s.startWorker(ctx, binary, role, WorkerName(string(role), number+1)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -43,12 +45,11 @@ func (s *Stack) startWorkers(ctx context.Context) error {
 // being thorough.
 const drain = 25 * time.Second
 
-func (s *Stack) startWorker(ctx context.Context, binary string, role config.Role) error {
+func (s *Stack) startWorker(ctx context.Context, binary string, role config.Role, name string) error {
 	env, err := s.workerEnv(role)
 	if err != nil {
 		return err
 	}
-	name := WorkerName(string(role))
 	return s.start(ctx, devstack.Child{
 		Name: name, Path: binary, Args: []string{"--role", string(role)}, Env: env, Grace: drain, ReadyWithin: time.Minute,
 		Ready: func(ctx context.Context) error { return s.polls(ctx, name, s.queues(role)) },

@@ -329,7 +329,7 @@ func (w *world) neverPlaced() {
 		_, err = w.act.FindOrder(ctx, activities.AttemptInput{Claim: c, Number: 1})
 		require.NoError(w.t, err)
 		if id == "p-word" {
-			problem, err := w.store.Resolve(ctx, c, 1, nil, time.Now().Add(time.Minute), "anna", "asked the exchange")
+			problem, err := w.store.Resolve(ctx, c, 1, trade.Word{ExchangeNow: time.Now().Add(time.Minute), Actor: "anna", Reason: "asked the exchange"})
 			require.NoError(w.t, err)
 			require.Empty(w.t, problem)
 			w.fail(c)
