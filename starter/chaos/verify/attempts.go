@@ -49,7 +49,7 @@ func outOfTurn(attempts []AttemptRow, i int) string {
 	switch {
 	case a.Number != i+1:
 		return fmt.Sprintf("it is number %d in line", i+1)
-	case (a.Verdict == nil) != (a.ConcludedAt == nil), (orEmpty(a.Verdict) == accepted) != (a.OrderID != nil), a.Deadline == nil && orEmpty(a.Verdict) != void:
+	case (a.Verdict == nil) != (a.ConcludedAt == nil), (orEmpty(a.Verdict) == accepted) != (a.OrderID != nil), a.Deadline == nil && (orEmpty(a.Verdict) != void || a.BegunBy != ""):
 		return "its verdict contradicts itself"
 	case i == 0:
 		return ""
