@@ -140,7 +140,7 @@ func (c *campaign) check(ctx context.Context) (verify.Ledger, []verify.Violation
 
 // options say what neither side can tell.
 func (c *campaign) options() verify.Options {
-	return verify.Options{Account: c.Account, Holder: c.Holder, Start: paper.DefaultBalances()}
+	return verify.Options{Account: c.Account, Holder: c.Holder, Start: (paper.Config{}).WithMadeUp(madeUp).Balances}
 }
 
 // pause waits, and fails only when ctx ends first.
