@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type bench struct {
 	orders   []trade.Order      // of FollowOrder after so many cancels; the last one repeats
 	won      func(*trade.Claim) // changes the claim that preflight wins
 	problem  string             // of StoreOverride and Resolve
+	outage   time.Time          // until when Cancel finds no database
 
 	calls    map[string]int
 	recorded *trade.Order
@@ -214,6 +216,9 @@ func (r records) Expire(context.Context, string) (trade.Status, error) {
 
 func (r records) Cancel(context.Context, string, string, string) (trade.Status, error) {
 	r.calls["Cancel"]++
+	if r.env.Now().Before(r.outage) {
+		return "", errors.New("connection refused")
+	}
 	if r.life.Proposal.Status.Executable() {
 		r.life.Proposal.Status = trade.Cancelled
 	}
