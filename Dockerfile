@@ -1,12 +1,14 @@
-# One image for every process: the command chooses which one it is.
-FROM golang:1.26 AS build
+# One image for every process: the command says which one it is.
+FROM golang:1.26-alpine AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/ ./starter && \
-    CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/interlock-worker ./worker
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/ ./starter ./worker
 
-FROM gcr.io/distroless/static-debian12:nonroot
+# A shell and wget are for the health checks and the exchange's key file.
+FROM alpine:3.22
+RUN apk add --no-cache ca-certificates tzdata && adduser -D -u 10001 interlock && \
+    install -d -o interlock -g interlock /state
 COPY --from=build /out/ /usr/local/bin/
-ENTRYPOINT ["/usr/local/bin/starter"]
+USER interlock

@@ -3,7 +3,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/interlock/bin
 LINT_VERSION := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
 
-.PHONY: help test tools vet lint workflowcheck replay history fuzz check
+.PHONY: help test tools vet lint workflowcheck replay history fuzz mutants check
 
 help: ## list the targets
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -24,7 +24,7 @@ workflowcheck: $(CACHE)/workflowcheck-$(WORKFLOWCHECK_VERSION) ## workflow code 
 	$< ./workflows/...
 
 replay: ## every stored history replays on this code
-	go test -count=1 -run 'Replays|Recorded' ./workflows
+	go test -count=1 -run 'Replays|Recorded|StoredHistory' ./workflows
 
 history: tools ## record the histories that are not stored yet
 	go test -count=1 -run Recorded ./workflows -record
@@ -35,6 +35,9 @@ fuzz: ## each fuzz target for 20 s
 			echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 20s $$pkg || exit 1; \
 		done; \
 	done
+
+mutants: tools ## every lock of the order protocol is missed by a named test
+	go run ./internal/mutants
 
 .env: ## passwords and paper keys for docker compose
 	@umask 077; for name in OWNER_PASSWORD PROPOSALS_PASSWORD ORDERS_PASSWORD SCANS_PASSWORD API_PASSWORD OPERATOR_PASSWORD \

@@ -58,6 +58,8 @@ type process struct {
 	log      *slog.Logger
 	metrics  *telemetry.Telemetry
 	store    *postgres.Store
+	attempts attempts // the store, in the terms of role orders
+	exchange venue    // role orders only
 	temporal client.Client
 	workers  []worker.Worker
 	identity string
@@ -91,7 +93,11 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, p.store.Close)
+	p.attempts = p.store
 	if err := p.checkVenue(ctx); err != nil {
+		return err
+	}
+	if err := p.connectExchange(); err != nil {
 		return err
 	}
 	options := p.cfg.Temporal
@@ -119,6 +125,22 @@ func (p *process) checkVenue(ctx context.Context) error {
 	return config.CheckVenue(config.Account{ID: a.ID, Venue: a.Venue, RESTURL: a.RESTURL}, p.cfg.Exchange.URL)
 }
 
+// connectExchange readies the trade key where it belongs. Nothing is sent.
+func (p *process) connectExchange() error {
+	if !p.hosts(config.Orders) {
+		return nil
+	}
+	signed, err := bitvavo.New(bitvavo.Config{
+		URL: p.cfg.Exchange.URL, Key: p.cfg.Trade.Key.Reveal(), Secret: p.cfg.Trade.Secret.Reveal(), OperatorID: p.cfg.OperatorID,
+	})
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, signed.Close)
+	p.exchange = exchange{signed}
+	return nil
+}
+
 // serve runs until ctx ends, then drains.
 func (p *process) serve(ctx context.Context) error {
 	refresh, err := p.prepare(ctx)
@@ -135,17 +157,20 @@ func (p *process) serve(ctx context.Context) error {
 		return err
 	}
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
+	var background sync.WaitGroup
+	background.Go(func() { p.keepScheduled(ctx) })
 	if refresh != nil {
 		refresh.Run(ctx)
 	}
 	<-ctx.Done()
+	background.Wait()
 	return nil
 }
 
 // prepare builds what the role hosts; it starts nothing.
 func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 	if p.hosts(config.Proposals) {
-		if err := ensureSearchAttributes(ctx, p.temporal, p.cfg.Temporal.Namespace); err != nil {
+		if err := p.searchable(ctx); err != nil {
 			return nil, err
 		}
 		if err := p.metrics.Metrics().WatchUnresolved(p.store.CountUnresolved); err != nil {
@@ -154,9 +179,10 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 		p.workers = append(p.workers, hostProposals(p.temporal, p.store, p.metrics.Metrics()))
 	}
 	if p.hosts(config.Orders) {
-		if err := p.prepareOrders(); err != nil {
-			return nil, err
-		}
+		p.workers = append(p.workers, hostOrders(p.temporal, ordersHost{
+			account: p.cfg.Account, identity: p.identity, rps: p.cfg.TradeRPS,
+			exchange: p.exchange, attempts: p.attempts, count: p.metrics.Metrics(), log: p.log,
+		})...)
 	}
 	if !p.hosts(config.Scans) {
 		return nil, nil
@@ -169,29 +195,51 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 	return &scans.Refresher{Market: reader, Facts: p.store, Account: p.cfg.Account, Every: time.Second, Log: p.log}, nil
 }
 
-func (p *process) prepareOrders() error {
-	signed, err := bitvavo.New(bitvavo.Config{
-		URL: p.cfg.Exchange.URL, Key: p.cfg.Trade.Key.Reveal(), Secret: p.cfg.Trade.Secret.Reveal(), OperatorID: p.cfg.OperatorID,
-	})
-	if err != nil {
-		return err
-	}
-	p.closers = append(p.closers, signed.Close)
-	p.workers = append(p.workers, hostOrders(p.temporal, ordersHost{
-		account: p.cfg.Account, identity: p.identity, rps: p.cfg.TradeRPS,
-		exchange: exchange{signed}, store: p.store, count: p.metrics.Metrics(), log: p.log,
-	})...)
-	return nil
-}
-
 // schedule makes the periodic workflows of the role exist, and runs them once.
 func (p *process) schedule(ctx context.Context) error {
+	return p.eachSchedule(func(id string, every time.Duration, workflow string, args ...any) error {
+		return ensureSchedule(ctx, p.temporal, id, every, workflow, args...)
+	})
+}
+
+// searchable registers what the workflows of the role set.
+func (p *process) searchable(ctx context.Context) error {
+	if !p.hosts(config.Proposals) {
+		return nil
+	}
+	return ensureSearchAttributes(ctx, p.temporal, p.cfg.Temporal.Namespace)
+}
+
+// keepScheduled makes the periodic workflows, and what they need, again should
+// Temporal lose them while this worker runs: nobody else would, and without
+// them nothing that was lost is found.
+func (p *process) keepScheduled(ctx context.Context) {
+	ticker := time.NewTicker(rescheduleEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := p.searchable(ctx)
+		err = errors.Join(err, p.eachSchedule(func(id string, every time.Duration, workflow string, args ...any) error {
+			_, err := makeSchedule(ctx, p.temporal, id, every, workflow, args...)
+			return err
+		}))
+		if err != nil && ctx.Err() == nil {
+			p.log.Warn("schedules", "error", err)
+		}
+	}
+}
+
+func (p *process) eachSchedule(do func(id string, every time.Duration, workflow string, args ...any) error) error {
 	var errs []error
 	if p.hosts(config.Proposals) {
-		errs = append(errs, ensureSchedule(ctx, p.temporal, workflows.SweepID, sweepEvery, workflows.SweepType))
+		errs = append(errs, do(workflows.SweepID, sweepEvery, workflows.SweepType))
 	}
 	if p.hosts(config.Orders) {
-		errs = append(errs, ensureSchedule(ctx, p.temporal, workflows.ReconcileID(p.cfg.Account), reconcileEvery, workflows.ReconcileType, p.cfg.Account))
+		errs = append(errs, do(workflows.ReconcileID(p.cfg.Account), reconcileEvery, workflows.ReconcileType, p.cfg.Account))
 	}
 	return errors.Join(errs...)
 }

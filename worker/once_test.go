@@ -86,66 +86,6 @@ func TestHourlyLimitHoldsOverFourWorkerProcesses(t *testing.T) {
 	require.Len(t, s.ordered(), 3)
 }
 
-// The worker dies after the exchange accepted and before it answered.
-func TestKilledAfterAcceptanceIsFoundNotOrderedAgain(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, 1)
-	s.delayReplies(4 * time.Second)
-	s.propose("p")
-	s.executing("p")
-	s.eventually(20*time.Second, "the order at the exchange", func() bool { return len(s.ordered()) == 1 })
-	s.kill("orders")
-	s.delayReplies(0)
-	restarted := time.Now()
-	s.start("orders-again", "orders")
-	s.becomes("p", trade.Executed, time.Minute)
-	t.Logf("EXECUTED %s after the new worker was started", time.Since(restarted).Round(100*time.Millisecond))
-	require.Len(t, s.ordered(), 1)
-}
-
-// The worker dies before anything left: the attempt is voided, the order is
-// placed by a new attempt or not at all, and never twice.
-func TestKilledProposalsWorkerLosesNothing(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, 1)
-	s.delayReplies(2 * time.Second)
-	s.propose("p")
-	s.executing("p")
-	s.eventually(20*time.Second, "a claim", func() bool { return s.count(`SELECT count(*) FROM interlock.trade_executions`) == 1 })
-	s.kill("proposals-0")
-	s.start("proposals-again", "proposals")
-	s.eventually(90*time.Second, "an end", func() bool { st := s.status("p"); return st == trade.Executed || st == trade.Failed })
-	want := 0
-	if s.status("p") == trade.Executed {
-		want = 1
-	}
-	require.Len(t, s.ordered(), want)
-}
-
-// A zombie: frozen past every timeout while another worker goes on, then thawed.
-func TestFrozenOrdersWorkerThatThawsPlacesNoSecondOrder(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, 1)
-	s.fault(map[string]any{"kind": "delay", "method": "GET", "path": "/order", "exact": true, "count": 1, "delayMs": 3000})
-	s.propose("p")
-	s.executing("p")
-	s.eventually(20*time.Second, "an attempt's row", func() bool { return s.count(`SELECT count(*) FROM interlock.order_attempts`) == 1 })
-	s.signal("orders", syscall.SIGSTOP)
-	s.start("orders-second", "orders")
-	s.eventually(2*time.Minute, "an end", func() bool { st := s.status("p"); return st == trade.Executed || st == trade.Failed })
-	before := len(s.ordered())
-	s.signal("orders", syscall.SIGCONT)
-	s.propose("q")
-	require.Equal(t, trade.Executed, s.execute("q").Status, "trading goes on")
-	s.eventually(30*time.Second, "the thawed worker's comparison", func() bool {
-		return s.count(`SELECT count(*) FROM interlock.exchange_differences`) == 0
-	})
-	require.Len(t, s.ordered(), before+1)
-	if s.status("p") == trade.Failed {
-		require.Zero(t, before)
-	}
-}
-
 func TestTerminatedExecutingProposalIsFinishedByLooking(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, 1)

@@ -26,6 +26,7 @@ const drainWithin = 15 * time.Second
 type counter interface {
 	proposals.Counter
 	orders.Counter
+	orders.Alarms
 }
 
 // hostProposals hosts the workflows and the records' activities.
@@ -39,13 +40,25 @@ func hostProposals(c client.Client, store *postgres.Store, count counter) worker
 	return w
 }
 
+// venue is all that role orders asks of an exchange.
+type venue interface {
+	orders.Exchange
+	orders.Ledger
+}
+
+// attempts is all that role orders writes down.
+type attempts interface {
+	orders.Attempts
+	orders.Comparisons
+}
+
 // ordersHost is what role orders works with.
 type ordersHost struct {
 	account  string
 	identity string
 	rps      float64
-	exchange exchange
-	store    *postgres.Store
+	exchange venue
+	attempts attempts
 	count    counter
 	log      *slog.Logger
 }
@@ -55,7 +68,7 @@ type ordersHost struct {
 // kept by the server over all workers.
 func hostOrders(c client.Client, h ordersHost) []worker.Worker {
 	act := &orders.Activities{
-		Exchange: h.exchange, Attempts: h.store, Account: h.account, Worker: h.identity, Counter: h.count, Log: h.log,
+		Exchange: h.exchange, Attempts: h.attempts, Account: h.account, Worker: h.identity, Counter: h.count, Log: h.log,
 	}
 	place := worker.New(c, workflows.OrdersQueue(h.account), worker.Options{
 		WorkerStopTimeout: drainWithin, TaskQueueActivitiesPerSecond: h.rps, DisableWorkflowWorker: true,
@@ -69,7 +82,7 @@ func hostOrders(c client.Client, h ordersHost) []worker.Worker {
 	follow.RegisterActivityWithOptions(act.ReadOrder, activity.RegisterOptions{Name: orders.ReadOrder})
 	follow.RegisterActivityWithOptions(act.FollowOrder, activity.RegisterOptions{Name: orders.FollowOrder})
 	follow.RegisterActivityWithOptions(act.CancelOrder, activity.RegisterOptions{Name: orders.CancelOrder})
-	follow.RegisterActivity(&orders.Reconciler{Ledger: h.exchange, Comparisons: h.store, Account: h.account})
+	follow.RegisterActivity(&orders.Reconciler{Ledger: h.exchange, Comparisons: h.attempts, Account: h.account, Counter: h.count})
 	return []worker.Worker{place, follow}
 }
 

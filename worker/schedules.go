@@ -26,10 +26,23 @@ const (
 // ago is covered by the next run.
 const catchUp = time.Minute
 
+// rescheduleEvery is how soon a schedule that Temporal has lost, restored to a
+// copy from before it, is made again.
+const rescheduleEvery = 15 * time.Second
+
 // ensureSchedule makes a schedule exist and runs it now. Every worker of a
 // role calls it: whoever comes second finds it there.
 func ensureSchedule(ctx context.Context, c client.Client, id string, every time.Duration, workflow string, args ...any) error {
-	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+	made, err := makeSchedule(ctx, c, id, every, workflow, args...)
+	if err != nil || made {
+		return err
+	}
+	return c.ScheduleClient().GetHandle(ctx, id).Trigger(ctx, client.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP})
+}
+
+// makeSchedule makes a schedule that runs at once, unless it is there.
+func makeSchedule(ctx context.Context, c client.Client, id string, every time.Duration, workflow string, args ...any) (made bool, err error) {
+	_, err = c.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID:                 id,
 		Spec:               client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}},
 		Overlap:            enums.SCHEDULE_OVERLAP_POLICY_SKIP,
@@ -39,13 +52,13 @@ func ensureSchedule(ctx context.Context, c client.Client, id string, every time.
 			ID: id, Workflow: workflow, Args: args, TaskQueue: workflows.ProposalsQueue, WorkflowRunTimeout: 5 * time.Minute,
 		},
 	})
-	if err == nil {
-		return nil
+	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return false, nil
 	}
-	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return fmt.Errorf("schedule %s: %w", id, err)
+	if err != nil {
+		return false, fmt.Errorf("schedule %s: %w", id, err)
 	}
-	return c.ScheduleClient().GetHandle(ctx, id).Trigger(ctx, client.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP})
+	return true, nil
 }
 
 // ensureSearchAttributes registers what Proposal workflows set; a workflow

@@ -24,6 +24,8 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"interlock/activities/scans"
+	"interlock/internal/bitvavo/market"
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/paper"
 	"interlock/internal/postgres"
@@ -31,8 +33,6 @@ import (
 	"interlock/migrations"
 	"interlock/workflows"
 )
-
-func TestMain(m *testing.M) { devtest.Main(m) }
 
 const account = "paper"
 
@@ -67,6 +67,7 @@ type stack struct {
 	read      paper.Key
 	processes map[string]*exec.Cmd
 	logins    map[string]string
+	market    *scans.Refresher
 }
 
 // newStack starts one process per role, and as many of role proposals as asked.
@@ -78,6 +79,19 @@ func newStack(t *testing.T, proposalsWorkers int, change ...func(*trade.Policy))
 // newStackOn is newStack on a database that the test wants to disturb.
 func newStackOn(t *testing.T, url string, proposalsWorkers int, change ...func(*trade.Policy)) *stack {
 	t.Helper()
+	s := newGround(t, url, change...)
+	s.start("scans", "scans")
+	for i := range proposalsWorkers {
+		s.start(fmt.Sprintf("proposals-%d", i), "proposals")
+	}
+	s.start("orders", "orders")
+	s.awaitReady()
+	return s
+}
+
+// newGround is a stack without workers.
+func newGround(t *testing.T, url string, change ...func(*trade.Policy)) *stack {
+	t.Helper()
 	s := &stack{
 		t: t, ownerURL: url, server: devtest.Namespace(t, workflows.SearchAttributes()),
 		trade: paper.NewKey("a", paper.View, paper.Trade), read: paper.NewKey("a", paper.View), processes: map[string]*exec.Cmd{}, logins: map[string]string{},
@@ -85,12 +99,6 @@ func newStackOn(t *testing.T, url string, proposalsWorkers int, change ...func(*
 	s.temporal = s.server.Client(t)
 	s.openExchange()
 	s.openRecords(change)
-	s.start("scans", "scans")
-	for i := range proposalsWorkers {
-		s.start(fmt.Sprintf("proposals-%d", i), "proposals")
-	}
-	s.start("orders", "orders")
-	s.awaitReady()
 	return s
 }
 
@@ -170,12 +178,43 @@ func (s *stack) environment(role string) []string {
 	return env
 }
 
+// readMarket keeps prices fresh without a process of role scans, for tests
+// that are not about it.
+func (s *stack) readMarket() {
+	s.t.Helper()
+	if s.market == nil {
+		reader, err := market.New(market.Config{URL: s.exchange.URL + "/v2", Key: s.read.Key, Secret: s.read.Secret})
+		require.NoError(s.t, err)
+		s.t.Cleanup(reader.Close)
+		s.market = &scans.Refresher{Market: reader, Facts: s.owner, Account: account}
+	}
+	require.NoError(s.t, s.market.Refresh(ctx))
+}
+
 func (s *stack) start(name, role string) {
 	s.t.Helper()
 	path, err := binary()
 	require.NoError(s.t, err)
 	cmd := exec.Command(path, "--role", role)
 	cmd.Env = s.environment(role)
+	s.launch(name, cmd)
+}
+
+// startStruck starts a worker that is struck down once.
+func (s *stack) startStruck(name string, order strike) {
+	s.t.Helper()
+	text, err := json.Marshal(order)
+	require.NoError(s.t, err)
+	self, err := os.Executable()
+	require.NoError(s.t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(s.environment(order.Role), strikeVariable+"="+string(text))
+	s.launch(name, cmd)
+}
+
+// launch runs a worker until the test ends, and then reads its log.
+func (s *stack) launch(name string, cmd *exec.Cmd) {
+	s.t.Helper()
 	log := &bytes.Buffer{}
 	cmd.Stderr, cmd.Stdout = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -236,7 +275,7 @@ func (s *stack) count(sql string, args ...any) int {
 	return n
 }
 
-func (s *stack) propose(id string) {
+func (s *stack) propose(id string, change ...func(*trade.Proposal)) {
 	s.t.Helper()
 	p := trade.Proposal{
 		ID: id, UserID: "anna", AccountID: account, Market: "BTC-EUR", Side: trade.Buy, OrderType: trade.MarketOrder,
@@ -244,12 +283,19 @@ func (s *stack) propose(id string) {
 	}
 	amount, confidence := dec("0.001"), dec("0.9")
 	p.Amount, p.Confidence = &amount, &confidence
+	for _, c := range change {
+		c(&p)
+	}
 	_, _, err := s.owner.InsertProposal(ctx, p, "anna")
 	require.NoError(s.t, err)
 }
 
 // ask executes a proposal through update-with-start, as any client would.
 func (s *stack) ask(id string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
+	return s.askWithin(ctx, id, req)
+}
+
+func (s *stack) askWithin(ctx context.Context, id string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
 	var result workflows.ExecuteResult
 	req.Actor = "anna"
 	bound, cancel := context.WithTimeout(ctx, 40*time.Second)
@@ -280,8 +326,9 @@ func (s *stack) execute(id string) workflows.ExecuteResult {
 func (s *stack) executing(id string) {
 	s.t.Helper()
 	var done sync.WaitGroup
-	done.Go(func() { _, _ = s.ask(id, workflows.ExecuteRequest{}) })
-	s.t.Cleanup(done.Wait)
+	asking, giveUp := context.WithCancel(ctx)
+	done.Go(func() { _, _ = s.askWithin(asking, id, workflows.ExecuteRequest{}) })
+	s.t.Cleanup(func() { giveUp(); done.Wait() })
 }
 
 func (s *stack) status(id string) trade.Status {

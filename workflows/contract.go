@@ -20,7 +20,7 @@ const (
 	ExecuteUpdate  = "execute"
 	OverrideName   = "override" // update and signal
 	CancelSignal   = "cancel"
-	ResolveSignal  = "resolve"
+	ResolveName    = "resolve" // update and signal
 	RefreshSignal  = "refresh" // sent by Sweep: read the database again
 	StateQuery     = "state"
 	ProposalsQueue = "proposals"
@@ -139,6 +139,47 @@ type ResolveRequest struct {
 	Reason  string `json:"reason"`
 }
 
+// ResolveResult answers a person's word sent as an update: once it was weighed,
+// and as things stood when the order ended or ten seconds were over.
+type ResolveResult struct {
+	Accepted bool         `json:"accepted"`
+	Problem  string       `json:"problem,omitempty"` // what stood against it
+	Status   trade.Status `json:"status"`
+	Order    *OrderView   `json:"order,omitempty"`
+	Failure  *FailureView `json:"failure,omitempty"`
+}
+
+// WordView is a person's word on an unresolved order, and what came of it.
+type WordView struct {
+	OrderID  string    `json:"orderId,omitempty"`
+	Absent   bool      `json:"absent,omitempty"`
+	Actor    string    `json:"actor"`
+	Reason   string    `json:"reason"`
+	At       time.Time `json:"at"`
+	Weighed  bool      `json:"weighed"` // false: it waits for the look under way
+	Accepted bool      `json:"accepted"`
+	Problem  string    `json:"problem,omitempty"`
+}
+
+// AttemptView is one attempt to place the order, and what is known of it.
+type AttemptView struct {
+	Number  int         `json:"number"`
+	At      time.Time   `json:"at,omitzero"`
+	Reply   trade.Reply `json:"reply"` // unknown while it is in doubt
+	Code    string      `json:"code,omitempty"`
+	Message string      `json:"message,omitempty"`
+	OrderID string      `json:"orderId,omitempty"`
+}
+
+// LookView is one look for an order of unknown fate.
+type LookView struct {
+	Attempt int            `json:"attempt"`
+	At      time.Time      `json:"at"`
+	Saw     trade.Sighting `json:"saw"`
+	Detail  string         `json:"detail,omitempty"`
+	Orders  []string       `json:"orders,omitempty"` // IDs of what was found
+}
+
 // State answers the state query.
 type State struct {
 	ProposalID string        `json:"proposalId"`
@@ -150,4 +191,7 @@ type State struct {
 	Looks      int           `json:"looks"`              // for an unknown order, so far
 	NextLook   time.Time     `json:"nextLook,omitzero"`  // when the next one is due
 	ExpiresAt  time.Time     `json:"expiresAt,omitzero"` // of the proposal
+	Tried      []AttemptView `json:"tried,omitempty"`    // the last attempts
+	Looked     []LookView    `json:"looked,omitempty"`   // the last looks
+	Word       *WordView     `json:"word,omitempty"`     // the last one that a person said
 }

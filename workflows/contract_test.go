@@ -32,6 +32,23 @@ func failure() *workflows.FailureView {
 	return &workflows.FailureView{Code: trade.ExchangeRefused, ExchangeCode: "216", Message: "You do not have sufficient balance to complete this operation."}
 }
 
+func ref[T any](v T) *T { return &v }
+
+func word() workflows.WordView {
+	return workflows.WordView{
+		OrderID: "1be6d0df-d5dc-4b53-a250-3376f3b393e6", Absent: true, Actor: "anna", Reason: "seen at the exchange", At: at,
+		Weighed: true, Accepted: true, Problem: "the proposal is not UNRESOLVED",
+	}
+}
+
+func attempts() []workflows.AttemptView {
+	return []workflows.AttemptView{{Number: 1, At: at, Reply: trade.Unknown, Code: "109", Message: "the reply was lost", OrderID: "o-1"}}
+}
+
+func looks() []workflows.LookView {
+	return []workflows.LookView{{Attempt: 1, At: at, Saw: trade.Inconclusive, Detail: "503", Orders: []string{"o-1"}}}
+}
+
 func blocks() []trade.Block {
 	return []trade.Block{
 		{Code: trade.CooldownBlocked, Message: "BTC buy traded 30m0s ago (prop-1); cooldown is 1h0m0s"},
@@ -67,12 +84,19 @@ func contract() map[string]any {
 		"override_result_refused": workflows.OverrideResult{OverrideID: "ov-1", Problem: "an override needs a reason"},
 
 		"cancel_request":         workflows.CancelRequest{Actor: "anna", Reason: "changed my mind"},
+		"resolve_result":         workflows.ResolveResult{Accepted: true, Status: trade.Executed, Order: order()},
+		"resolve_result_refused": workflows.ResolveResult{Problem: "the proposal is FAILED, not UNRESOLVED", Status: trade.Failed, Failure: failure()},
+		"word_view":              word(),
+		"attempt_view":           attempts()[0],
+		"look_view":              looks()[0],
+
 		"resolve_request":        workflows.ResolveRequest{OrderID: "1be6d0df-d5dc-4b53-a250-3376f3b393e6", Actor: "anna", Reason: "seen at the exchange"},
 		"resolve_request_absent": workflows.ResolveRequest{Absent: true, Actor: "anna", Reason: "support says there is none"},
 
 		"state": workflows.State{
 			ProposalID: "prop-1", Status: trade.Unresolved, Blocks: blocks(), Order: order(), Failure: failure(),
-			Attempts: 1, Looks: 2, NextLook: at.Add(time.Minute), ExpiresAt: at.Add(time.Hour)},
+			Attempts: 1, Looks: 2, NextLook: at.Add(time.Minute), ExpiresAt: at.Add(time.Hour),
+			Tried: attempts(), Looked: looks(), Word: ref(word())},
 		"state_pending": workflows.State{ProposalID: "prop-1", Status: trade.Pending, Blocks: []trade.Block{}},
 	}
 }
@@ -152,7 +176,7 @@ func TestNamesThatOtherProgramsUseNeverChange(t *testing.T) {
 		[]string{"Proposal", "Reconcile", "Sweep", "execute", "override", "cancel", "resolve", "refresh", "state", "proposals", "scans", "sweep"},
 		[]string{
 			workflows.ProposalType, workflows.ReconcileType, workflows.SweepType,
-			workflows.ExecuteUpdate, workflows.OverrideName, workflows.CancelSignal, workflows.ResolveSignal, workflows.RefreshSignal, workflows.StateQuery,
+			workflows.ExecuteUpdate, workflows.OverrideName, workflows.CancelSignal, workflows.ResolveName, workflows.RefreshSignal, workflows.StateQuery,
 			workflows.ProposalsQueue, workflows.ScansQueue, workflows.SweepID,
 		})
 	require.Equal(t, "orders-paper", workflows.OrdersQueue("paper"))

@@ -28,17 +28,22 @@ type bench struct {
 	block    trade.Code      // preflight blocks with this
 	placings []trade.Placing // of each PlaceOrder; the last one repeats
 	placeErr error
+	looking  func() // during every FindOrder
+	readErr  error
 	findings []trade.Finding    // of each Conclude; the last one repeats
 	orders   []trade.Order      // of FollowOrder after so many cancels; the last one repeats
 	won      func(*trade.Claim) // changes the claim that preflight wins
 	problem  string             // of StoreOverride and Resolve
 	outage   time.Time          // until when Cancel finds no database
+	restored bool               // the records do not have the claim
+	// checksOverrides lets StoreOverride refuse what the real one would.
+	checksOverrides bool
 
 	calls    map[string]int
 	recorded *trade.Order
 	failed   *trade.Failure
 	stored   []trade.Override
-	resolved []proposals.ResolveInput
+	resolved []trade.Word
 	requests []trade.Request
 }
 
@@ -108,18 +113,40 @@ func (b *bench) execute(id string, req ExecuteRequest) *answer {
 	return a
 }
 
+// resolve sends a person's word as an update and keeps its answer.
+func (b *bench) resolve(id string, req ResolveRequest) *answer {
+	a := &answer{}
+	req.Actor, req.Reason = "olga", "seen in the web page"
+	b.env.UpdateWorkflow(ResolveName, id, a, req)
+	return a
+}
+
+// state asks the workflow how things stand.
+func (b *bench) state() State {
+	b.t.Helper()
+	value, err := b.env.QueryWorkflow(StateQuery)
+	require.NoError(b.t, err)
+	var s State
+	require.NoError(b.t, value.Get(&s))
+	return s
+}
+
 // answer collects what became of an update.
 type answer struct {
 	rejected error
 	result   *ExecuteResult
+	resolved *ResolveResult
 	err      error
 }
 
 func (a *answer) Accept()          {}
 func (a *answer) Reject(err error) { a.rejected = err }
 func (a *answer) Complete(success any, err error) {
-	if r, ok := success.(ExecuteResult); ok {
+	switch r := success.(type) {
+	case ExecuteResult:
 		a.result = &r
+	case ResolveResult:
+		a.resolved = &r
 	}
 	a.err = err
 }
@@ -135,11 +162,17 @@ func (b *bench) place(_ context.Context, in orders.AttemptInput) (trade.Placing,
 
 func (b *bench) find(context.Context, orders.AttemptInput) (trade.Look, error) {
 	b.calls[orders.FindOrder]++
+	if b.looking != nil {
+		b.looking()
+	}
 	return trade.Look{Sighting: trade.NotThere}, nil
 }
 
 func (b *bench) read(_ context.Context, in orders.OrderInput) (orders.OrderReading, error) {
 	b.calls[orders.ReadOrder]++
+	if b.readErr != nil {
+		return orders.OrderReading{}, b.readErr
+	}
 	if in.OrderID == "" {
 		return orders.OrderReading{ExchangeNow: b.env.Now()}, nil
 	}
@@ -148,6 +181,9 @@ func (b *bench) read(_ context.Context, in orders.OrderInput) (orders.OrderReadi
 
 func (b *bench) follow(context.Context, orders.OrderInput) (trade.Order, error) {
 	b.calls[orders.FollowOrder]++
+	if b.restored {
+		return trade.Order{}, temporal.NewNonRetryableApplicationError("not found", orders.NotFoundType, nil)
+	}
 	o := nth(b.orders, b.calls[orders.CancelOrder]+1)
 	if !o.Status.Final() {
 		// The test environment tries an activity ten times at most, so it is asked rarely.
@@ -190,6 +226,9 @@ func (r records) Preflight(_ context.Context, req trade.Request) (trade.Decision
 
 func (r records) Conclude(context.Context, trade.Claim, int) (trade.Finding, error) {
 	r.calls["Conclude"]++
+	if r.restored {
+		return trade.Finding{}, trade.ErrNotFound
+	}
 	if len(r.findings) == 0 {
 		return trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}, nil
 	}
@@ -198,12 +237,18 @@ func (r records) Conclude(context.Context, trade.Claim, int) (trade.Finding, err
 
 func (r records) RecordOrder(_ context.Context, _ trade.Claim, o trade.Order) error {
 	r.calls["RecordOrder"]++
+	if r.restored {
+		return trade.ErrNotFound
+	}
 	r.recorded, r.life.Proposal.Status = &o, trade.Executed
 	return nil
 }
 
 func (r records) FailExecution(_ context.Context, _ trade.Claim, f trade.Failure) error {
 	r.calls["FailExecution"]++
+	if r.restored {
+		return trade.ErrNotFound
+	}
 	r.failed, r.life.Proposal.Status = &f, trade.Failed
 	return nil
 }
@@ -214,10 +259,13 @@ func (r records) Expire(context.Context, string) (trade.Status, error) {
 	return trade.Expired, nil
 }
 
-func (r records) Cancel(context.Context, string, string, string) (trade.Status, error) {
+func (r records) Cancel(_ context.Context, _, actor, reason string) (trade.Status, error) {
 	r.calls["Cancel"]++
 	if r.env.Now().Before(r.outage) {
 		return "", errors.New("connection refused")
+	}
+	if actor == "" || reason == "" {
+		return "", trade.ErrInvalid
 	}
 	if r.life.Proposal.Status.Executable() {
 		r.life.Proposal.Status = trade.Cancelled
@@ -227,13 +275,23 @@ func (r records) Cancel(context.Context, string, string, string) (trade.Status, 
 
 func (r records) StoreOverride(_ context.Context, o trade.Override, _ string) (string, error) {
 	r.stored = append(r.stored, o)
+	if r.checksOverrides {
+		return o.Problem(), nil
+	}
 	return r.problem, nil
 }
 
-func (r records) Resolve(_ context.Context, _ trade.Claim, _ int, o *trade.Order, now time.Time, actor, reason string) (string, error) {
-	r.resolved = append(r.resolved, proposals.ResolveInput{Order: o, ExchangeNow: now, Actor: actor, Reason: reason})
-	if r.problem == "" {
-		r.findings = []trade.Finding{{Concluded: true, Placing: accepted(*o)}}
+func (r records) Resolve(_ context.Context, _ trade.Claim, _ int, w trade.Word) (string, error) {
+	r.resolved = append(r.resolved, w)
+	if w.Problem != "" {
+		return w.Problem, nil
+	}
+	switch {
+	case r.problem != "":
+	case w.Order == nil:
+		r.findings = []trade.Finding{{Concluded: true, Verdict: trade.ConcludedAbsent, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
+	default:
+		r.findings = []trade.Finding{{Concluded: true, Placing: accepted(*w.Order)}}
 	}
 	return r.problem, nil
 }

@@ -2,9 +2,12 @@ package workflows
 
 import (
 	"context"
+	"crypto/sha256"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,7 +62,7 @@ var proposalPaths = []path{
 		b.findings = []trade.Finding{inDoubt(time.Hour)}
 	}, func(t *testing.T, l live) {
 		l.begin(t, ExecuteRequest{Actor: "anna"})
-		l.signal(t, ResolveSignal, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "seen"})
+		l.signal(t, ResolveName, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "seen"})
 	}},
 	{"refused", func(b *bench) {
 		b.lives(3 * time.Second)
@@ -112,6 +115,35 @@ func TestEveryStoredHistoryReplays(t *testing.T) {
 			require.NoError(t, replayer(t).ReplayWorkflowHistoryFromJSONFile(nil, file))
 		})
 	}
+}
+
+// sums lists the hash of every stored history. Lines are only ever added: CI
+// looks through all commits for one that was taken away.
+const sums = historyDir + "/SHA256SUMS"
+
+func TestNoStoredHistoryHasChangedOrVanished(t *testing.T) {
+	text, err := os.ReadFile(sums)
+	require.NoError(t, err)
+	listed := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		hash, name, found := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		require.True(t, found, line)
+		require.Equal(t, hash, hashOf(t, name), "%s has changed; a stored history never does", name)
+		listed[name] = true
+	}
+	histories, err := filepath.Glob(filepath.Join(historyDir, "*.json"))
+	require.NoError(t, err)
+	require.Len(t, listed, len(histories))
+	for _, file := range histories {
+		require.True(t, listed[filepath.Base(file)], "%s is not in %s: run make history", file, sums)
+	}
+}
+
+func hashOf(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(historyDir, name))
+	require.NoError(t, err, "a stored history has vanished")
+	return fmt.Sprintf("%x", sha256.Sum256(content))
 }
 
 func replayer(t *testing.T) worker.WorkflowReplayer {
@@ -240,4 +272,9 @@ func store(t *testing.T, file string, h *history.History) {
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(historyDir, 0o755))
 	require.NoError(t, os.WriteFile(file, append(text, '\n'), 0o600))
+	list, err := os.OpenFile(sums, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	defer list.Close()
+	_, err = fmt.Fprintf(list, "%s  %s\n", hashOf(t, filepath.Base(file)), filepath.Base(file))
+	require.NoError(t, err)
 }

@@ -73,9 +73,13 @@ func (p *proposal) mayTryAgain(ctx workflow.Context, placing trade.Placing) bool
 // a lost worker included, is found out by looking.
 func (p *proposal) place(ctx workflow.Context, number int) (trade.Placing, error) {
 	p.life.Attempts = number
+	p.tries(ctx, number, unanswered)
 	var placing trade.Placing
 	in := orders.AttemptInput{Claim: *p.life.Claim, Number: number}
 	err := workflow.ExecuteActivity(once(ctx, p.life.Claim.AccountID), placeOrder, in).Get(ctx, &placing)
+	if err == nil {
+		p.tries(ctx, number, placing)
+	}
 	if err == nil && placing.Reply != trade.Unknown {
 		return placing, nil
 	}
@@ -92,6 +96,7 @@ func (p *proposal) findOut(ctx workflow.Context, number int) (trade.Placing, err
 		}
 		if f.Concluded {
 			p.looks, p.nextLook = 0, time.Time{}
+			p.tries(ctx, number, f.Placing)
 			return f.Placing, p.moveTo(ctx, trade.Executing)
 		}
 		if err := p.moveTo(ctx, trade.Unresolved); err != nil {
@@ -111,40 +116,22 @@ func (p *proposal) findOut(ctx workflow.Context, number int) (trade.Placing, err
 func (p *proposal) waitAndLook(ctx workflow.Context, number int, wait time.Duration) error {
 	pause := lookPause(p.looks, wait)
 	p.nextLook = workflow.Now(ctx).Add(pause)
-	if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return p.resolving != nil }); err != nil {
+	if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return p.word != nil }); err != nil {
 		return err
 	}
-	if p.resolving != nil {
-		word := *p.resolving
-		p.resolving = nil
-		return p.takeWord(ctx, number, word)
+	if p.word != nil {
+		return p.takeWord(ctx, number, p.word)
 	}
 	p.looks++
 	in := orders.AttemptInput{Claim: *p.life.Claim, Number: number}
-	err := workflow.ExecuteActivity(look(ctx, p.life.Claim.AccountID), findOrder, in).Get(ctx, nil)
+	var seen trade.Look
+	err := workflow.ExecuteActivity(look(ctx, p.life.Claim.AccountID), findOrder, in).Get(ctx, &seen)
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("look failed", "error", err)
+		seen = trade.Look{Sighting: trade.Inconclusive, Detail: "the look was not finished: " + plain(err)}
 	}
+	p.saw(trade.Looked{Number: number, At: workflow.Now(ctx), Look: seen})
 	return nil
-}
-
-// takeWord checks a person's word against the exchange and the records. What
-// stands against it is in the audit.
-func (p *proposal) takeWord(ctx workflow.Context, number int, word ResolveRequest) error {
-	if (word.OrderID == "") != word.Absent {
-		workflow.GetLogger(ctx).Warn("resolve ignored: give either orderId or absent")
-		return nil
-	}
-	var reading orders.OrderReading
-	in := orders.OrderInput{Claim: *p.life.Claim, OrderID: word.OrderID}
-	if err := workflow.ExecuteActivity(look(ctx, p.life.Claim.AccountID), readOrder, in).Get(ctx, &reading); err != nil {
-		workflow.GetLogger(ctx).Warn("resolve not taken: the exchange did not show the order", "error", err)
-		return nil
-	}
-	var problem string
-	return workflow.ExecuteLocalActivity(must(ctx, "a person's word"), proposals.Resolve, proposals.ResolveInput{
-		Claim: *p.life.Claim, Number: number, Order: reading.Order, ExchangeNow: reading.ExchangeNow, Actor: word.Actor, Reason: word.Reason,
-	}).Get(ctx, &problem)
 }
 
 // followToEnd returns the order once it is final and its fills are settled.

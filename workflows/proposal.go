@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"interlock/activities/orders"
 	"interlock/activities/proposals"
 	"interlock/internal/trade"
 )
@@ -26,7 +27,11 @@ func Proposal(ctx workflow.Context, in ProposalInput) (State, error) {
 		return p.state(), p.leave(ctx, err)
 	}
 	for !p.status().Closed() {
-		if err := p.step(ctx); err != nil {
+		err := p.step(ctx)
+		if errors.Is(err, errRenew) && p.spokenTo(ctx) {
+			continue
+		}
+		if err != nil {
 			return p.state(), p.leave(ctx, err)
 		}
 	}
@@ -40,7 +45,27 @@ func (p *proposal) step(ctx workflow.Context) error {
 		return p.rest(ctx)
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	return p.carryOut(ctx)
+	err := p.carryOut(ctx)
+	if !errors.Is(err, errRenew) {
+		p.dropWord(ctx)
+	}
+	var failure *temporal.ApplicationError
+	if errors.As(err, &failure) && failure.Type() == orders.NotFoundType {
+		return p.startOver(ctx)
+	}
+	return err
+}
+
+// startOver is for a claim that the database does not have: it was restored to
+// a time before, or the claim was lost to another run. What it says now is the
+// truth; what this run did with the claim is found at the exchange.
+func (p *proposal) startOver(ctx workflow.Context) error {
+	workflow.GetLogger(ctx).Error("the claim is not in the database; reading the truth again", "claim", p.life.Claim)
+	if err := workflow.Sleep(ctx, retryPause); err != nil {
+		return err
+	}
+	p.looks, p.nextLook, p.failure = 0, time.Time{}, nil
+	return p.load(ctx)
 }
 
 // proposal is one run's view of the stored truth.
@@ -55,8 +80,11 @@ type proposal struct {
 	order     *trade.Order
 	looks     int
 	nextLook  time.Time
-	resolving *ResolveRequest
-	cancelled bool // somebody asked to give the proposal up
+	tried     []AttemptView
+	looked    []LookView
+	word      *word     // of a person, not weighed yet
+	said      *WordView // the last word, and what came of it
+	cancelled bool      // somebody asked to give the proposal up
 	preflight workflow.Mutex
 	signals   workflow.Selector
 	handling  bool // a signal is being handled
@@ -89,6 +117,7 @@ func (p *proposal) load(ctx workflow.Context) error {
 	p.mine = false
 	p.cancelled = life.CancelledBy != ""
 	p.order = life.Order
+	p.showTries(life)
 	if life.Proposal.Status == trade.Failed {
 		p.failure = &FailureView{Code: trade.Code(life.Proposal.FailureCode)}
 	}
@@ -143,7 +172,15 @@ func (p *proposal) mayRenew(ctx workflow.Context) bool {
 
 // idle reports whether everybody who asked has an answer.
 func (p *proposal) idle(ctx workflow.Context) bool {
-	return workflow.AllHandlersFinished(ctx) && !p.handling && !p.signals.HasPending()
+	return p.word == nil && workflow.AllHandlersFinished(ctx) && !p.handling && !p.signals.HasPending()
+}
+
+// spokenTo reports whether a person spoke up while the run was about to
+// continue as new: their word is weighed first, by this run.
+func (p *proposal) spokenTo(ctx workflow.Context) bool {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	_ = workflow.Await(ctx, func() bool { return p.word != nil || p.idle(ctx) }) // a disconnected wait has no error
+	return p.word != nil
 }
 
 // leave ends the run once everybody who asked has an answer.
@@ -165,6 +202,7 @@ func (p *proposal) state() State {
 	s := State{
 		ProposalID: p.id, Status: p.status(), Blocks: p.blocks, Failure: p.failure, Order: viewOf(p.order),
 		Attempts: p.life.Attempts, Looks: p.looks, NextLook: p.nextLook, ExpiresAt: p.life.Proposal.ExpiresAt,
+		Tried: p.tried, Looked: p.looked, Word: p.said,
 	}
 	if s.Blocks == nil {
 		s.Blocks = []trade.Block{}

@@ -273,7 +273,7 @@ func TestAPersonsWordEndsUnresolved(t *testing.T) {
 	b.findings = []trade.Finding{inDoubt(time.Hour)}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.at(time.Minute, func() {
-		b.env.SignalWorkflow(ResolveSignal, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "seen in the web page"})
+		b.env.SignalWorkflow(ResolveName, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "seen in the web page"})
 	})
 	require.Equal(t, trade.Executed, b.run().Status)
 	require.Equal(t, "olga", b.resolved[0].Actor)
@@ -304,7 +304,7 @@ func TestSignalsThatDoNotDecodeChangeNothing(t *testing.T) {
 	b.at(time.Second, func() {
 		b.env.SignalWorkflow(OverrideName, "rubbish")
 		b.env.SignalWorkflow(CancelSignal, []int{1, 2})
-		b.env.SignalWorkflow(ResolveSignal, 7)
+		b.env.SignalWorkflow(ResolveName, 7)
 	})
 	require.Equal(t, trade.Expired, b.run().Status)
 	require.Empty(t, b.stored)
@@ -319,6 +319,19 @@ func TestLongDoubtContinuesAsNewCarryingOnlyTheCount(t *testing.T) {
 	b.env.ExecuteWorkflow(Proposal, ProposalInput{})
 	require.True(t, workflow.IsContinueAsNewError(b.env.GetWorkflowError()))
 	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+}
+
+func TestARunThatContinuedPacesItsLooksAsTheEarlierOnesDid(t *testing.T) {
+	b := newBench(t)
+	b.life.Claim, b.life.InDoubt, b.life.Proposal.Status = b.claim(), 1, trade.Unresolved
+	b.findings = []trade.Finding{inDoubt(time.Hour)}
+	b.at(4*time.Minute, func() { require.Zero(t, b.calls[orders.FindOrder], "it does not begin anew with a look per second") })
+	b.at(6*time.Minute, func() {
+		require.Equal(t, 1, b.calls[orders.FindOrder])
+		b.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+	})
+	b.env.ExecuteWorkflow(Proposal, ProposalInput{Looks: 40})
+	require.NoError(t, b.env.GetWorkflowError())
 }
 
 func TestARunThatShouldContinueAsNewFirstServesWhoAsked(t *testing.T) {

@@ -23,6 +23,9 @@ func (p *proposal) listen(ctx workflow.Context) error {
 		workflow.SetUpdateHandlerWithOptions(ctx, OverrideName, p.onOverride, workflow.UpdateHandlerOptions{
 			Description: "permit one execution in spite of cooldown or anti-flip",
 		}),
+		workflow.SetUpdateHandlerWithOptions(ctx, ResolveName, p.onResolve, workflow.UpdateHandlerOptions{
+			Description: "take a person's word on an order of unknown fate",
+		}),
 	)
 }
 
@@ -33,7 +36,7 @@ func (p *proposal) receive(ctx workflow.Context) {
 		p.signals = workflow.NewSelector(ctx)
 		addSignal(ctx, p, OverrideName, p.bySignal)
 		addSignal(ctx, p, CancelSignal, p.giveUp)
-		addSignal(ctx, p, ResolveSignal, p.hearWord)
+		addSignal(ctx, p, ResolveName, p.hearWord)
 		addSignal(ctx, p, RefreshSignal, p.refresh)
 		for {
 			p.signals.Select(ctx)
@@ -169,12 +172,6 @@ func (p *proposal) refresh(ctx workflow.Context, _ struct{}) error {
 		return nil
 	}
 	return p.load(ctx)
-}
-
-// hearWord leaves a person's word to whoever looks for the order.
-func (p *proposal) hearWord(_ workflow.Context, word ResolveRequest) error {
-	p.resolving = &word
-	return nil
 }
 
 // giveUp cancels the proposal, or asks whoever carries its claim out to.

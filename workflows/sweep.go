@@ -11,11 +11,19 @@ import (
 )
 
 // Reconcile compares one exchange account, named in its input, with our
-// records. It runs on a schedule and whenever an orders worker starts.
+// records. It runs on a schedule and whenever an orders worker starts. After a
+// start of the database it compares again as soon as that counts.
 func Reconcile(ctx workflow.Context, account string) (orders.ReconcileResult, error) {
-	var result orders.ReconcileResult
-	err := workflow.ExecuteActivity(reading(ctx, account), orders.Reconcile).Get(ctx, &result)
-	return result, err
+	for {
+		var result orders.ReconcileResult
+		err := workflow.ExecuteActivity(reading(ctx, account), orders.Reconcile).Get(ctx, &result)
+		if err != nil || result.Again == 0 {
+			return result, err
+		}
+		if err := workflow.Sleep(ctx, result.Again); err != nil {
+			return result, err
+		}
+	}
 }
 
 // Sweep finds what fell between the chairs: expired rows, claims that nobody

@@ -43,7 +43,7 @@ type Attempts interface {
 	BeginAttempt(ctx context.Context, c trade.Claim, number int, deadline time.Time, worker string) (*trade.Placing, error)
 	RecordReply(ctx context.Context, c trade.Claim, number int, p trade.Placing) error
 	RecordLook(ctx context.Context, c trade.Claim, number int, look trade.Look) error
-	Followed(ctx context.Context, executionID int64) error
+	Followed(ctx context.Context, c trade.Claim) error
 }
 
 // Counter counts what happened, for the metrics. A nil one counts nothing.
@@ -69,7 +69,19 @@ type AttemptInput struct {
 // covers clocks that disagree.
 const lookBack = 10 * time.Minute
 
-// errForeignAccount stops a claim that reached the wrong worker.
+// NotFoundType is the type of the error that says that a claim is not in force
+// in this database, here as at the activities of the records. Asking again
+// cannot cure it.
+const NotFoundType = "NotFound"
+
+func final(err error) error {
+	if errors.Is(err, trade.ErrNotFound) {
+		return temporal.NewNonRetryableApplicationError(err.Error(), NotFoundType, err)
+	}
+	return err
+}
+
+// foreign stops a claim that reached the wrong worker.
 func (a *Activities) foreign(c trade.Claim) error {
 	if c.AccountID == a.Account {
 		return nil
@@ -87,7 +99,7 @@ func (a *Activities) FindOrder(ctx context.Context, in AttemptInput) (trade.Look
 		return trade.Look{}, err
 	}
 	look := a.Exchange.Look(ctx, in.Claim.Plan.Market, in.Claim.ClientOrderID, in.Claim.ClaimedAt.Add(-lookBack))
-	return look, a.Attempts.RecordLook(ctx, in.Claim, in.Number, look)
+	return look, final(a.Attempts.RecordLook(ctx, in.Claim, in.Number, look))
 }
 
 // OrderInput names an order of a claim at the exchange.
@@ -136,8 +148,8 @@ func (a *Activities) FollowOrder(ctx context.Context, in OrderInput) (trade.Orde
 	if err != nil {
 		return order, err
 	}
-	if err := a.Attempts.Followed(ctx, in.Claim.ExecutionID); err != nil {
-		return order, err
+	if err := a.Attempts.Followed(ctx, in.Claim); err != nil {
+		return order, final(err)
 	}
 	if order.Status.Final() && (order.Settled() || a.lost(ctx, order)) {
 		return order, nil

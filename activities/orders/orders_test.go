@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ type desk struct {
 	order     trade.Order
 	orderErr  error
 	cancelErr error
+	followErr error
 
 	sent     int
 	deadline time.Time
@@ -71,7 +73,7 @@ func (d *desk) RecordLook(_ context.Context, _ trade.Claim, _ int, l trade.Look)
 	return d.recordErr
 }
 
-func (d *desk) Followed(context.Context, int64) error { d.followed++; return nil }
+func (d *desk) Followed(context.Context, trade.Claim) error { d.followed++; return d.followErr }
 
 var (
 	amount  = decimal.RequireFromString("0.001")
@@ -198,6 +200,19 @@ func TestFollowOrderAsksAgainUntilTheOrderIsFinalAndSettled(t *testing.T) {
 	_, err = follow()
 	require.ErrorContains(t, err, "503")
 	require.Equal(t, 3, d.followed)
+}
+
+func TestAClaimThatIsNotInThisDatabaseIsNotAskedForAgain(t *testing.T) {
+	d := newDesk()
+	d.recordErr, d.followErr = fmt.Errorf("record: %w", trade.ErrNotFound), fmt.Errorf("follow: %w", trade.ErrNotFound)
+	_, findErr := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
+	_, followErr := d.activities().FollowOrder(context.Background(), OrderInput{Claim: claim, OrderID: "o1"})
+	for _, err := range []error{findErr, followErr} {
+		var refusal *temporal.ApplicationError
+		require.ErrorAs(t, err, &refusal)
+		require.True(t, refusal.NonRetryable())
+		require.Equal(t, NotFoundType, refusal.Type())
+	}
 }
 
 func TestCancellingAClosedOrderIsNoError(t *testing.T) {

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,7 +23,9 @@ type Ledger interface {
 type Comparisons interface {
 	StartComparison(ctx context.Context, account string, overlap time.Duration) (now, since time.Time, err error)
 	Markets(ctx context.Context, account string) ([]string, error)
-	Compare(ctx context.Context, c trade.Comparison) (int, error)
+	Compare(ctx context.Context, c trade.Comparison) (trade.Compared, error)
+	// Tracked lists orders known to differ that had not ended.
+	Tracked(ctx context.Context, account string) ([]trade.Order, error)
 }
 
 // Reconciler compares an exchange account with our records.
@@ -30,7 +33,11 @@ type Reconciler struct {
 	Ledger      Ledger
 	Comparisons Comparisons
 	Account     string
+	Counter     Alarms
 }
+
+// Alarms counts contradictions, for the metrics. A nil one counts nothing.
+type Alarms interface{ Contradicted(n int) }
 
 // overlap is how far each comparison reaches back before the last one, so that
 // what the exchange shows late is still compared.
@@ -41,6 +48,9 @@ type ReconcileResult struct {
 	Orders      int `json:"orders"`
 	Trades      int `json:"trades"`
 	Differences int `json:"differences"`
+	// Again says that the comparison came too early to count, and after how
+	// long the next one will not.
+	Again time.Duration `json:"again,omitempty"`
 }
 
 // Reconcile reads open orders, orders, trades and balances of the account and
@@ -55,8 +65,11 @@ func (r *Reconciler) Reconcile(ctx context.Context) (ReconcileResult, error) {
 	if err := r.gather(ctx, &c, since); err != nil {
 		return ReconcileResult{}, fmt.Errorf("reconcile %s: %w", r.Account, err)
 	}
-	differences, err := r.Comparisons.Compare(ctx, c)
-	return ReconcileResult{Orders: len(c.Orders), Trades: c.TradesSeen, Differences: differences}, err
+	found, err := r.Comparisons.Compare(ctx, c)
+	if err == nil && r.Counter != nil {
+		r.Counter.Contradicted(found.Contradictions)
+	}
+	return ReconcileResult{Orders: len(c.Orders), Trades: c.TradesSeen, Differences: found.Differences, Again: found.Wait}, err
 }
 
 func (r *Reconciler) gather(ctx context.Context, c *trade.Comparison, since time.Time) error {
@@ -75,8 +88,34 @@ func (r *Reconciler) gather(ctx context.Context, c *trade.Comparison, since time
 			return err
 		}
 	}
+	if err := r.gatherTracked(ctx, seen); err != nil {
+		return err
+	}
 	c.Holdings, err = r.Ledger.Holdings(ctx)
 	return err
+}
+
+// gatherTracked reads again what was known to differ and may have ended since,
+// out of sight of the lists. One that the exchange no longer shows is left.
+func (r *Reconciler) gatherTracked(ctx context.Context, seen orderSet) error {
+	tracked, err := r.Comparisons.Tracked(ctx, r.Account)
+	if err != nil {
+		return err
+	}
+	for _, t := range tracked {
+		if seen.has(t.Market, t.OrderID) {
+			continue
+		}
+		order, err := r.Ledger.Order(ctx, t.Market, t.OrderID)
+		if errors.Is(err, trade.ErrNotActive) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		seen.add(order)
+	}
+	return nil
 }
 
 func (r *Reconciler) gatherMarket(ctx context.Context, seen orderSet, market trade.Market, since time.Time) error {

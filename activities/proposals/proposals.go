@@ -6,7 +6,6 @@ package proposals
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 
@@ -37,7 +36,7 @@ type Records interface {
 	Expire(ctx context.Context, proposalID string) (trade.Status, error)
 	Cancel(ctx context.Context, proposalID, actor, reason string) (trade.Status, error)
 	StoreOverride(ctx context.Context, o trade.Override, via string) (string, error)
-	Resolve(ctx context.Context, c trade.Claim, number int, o *trade.Order, exchangeNow time.Time, actor, reason string) (string, error)
+	Resolve(ctx context.Context, c trade.Claim, number int, w trade.Word) (string, error)
 }
 
 // Counter counts what happened, for the metrics. A nil one counts nothing.
@@ -140,17 +139,15 @@ func (a *Activities) StoreOverride(ctx context.Context, in OverrideInput) (strin
 
 // ResolveInput is a person's word on an unresolved order.
 type ResolveInput struct {
-	Claim       trade.Claim  `json:"claim"`
-	Number      int          `json:"number"`
-	Order       *trade.Order `json:"order,omitempty"` // nil: there is none
-	ExchangeNow time.Time    `json:"exchangeNow"`
-	Actor       string       `json:"actor"`
-	Reason      string       `json:"reason"`
+	trade.Word
+
+	Claim  trade.Claim `json:"claim"`
+	Number int         `json:"number"`
 }
 
 // Resolve takes a person's word, or says what stands against it.
 func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (string, error) {
-	problem, err := a.Records.Resolve(ctx, in.Claim, in.Number, in.Order, in.ExchangeNow, in.Actor, in.Reason)
+	problem, err := a.Records.Resolve(ctx, in.Claim, in.Number, in.Word)
 	return problem, final(err)
 }
 

@@ -103,9 +103,9 @@ func (w *Workflows) Cancel(ctx context.Context, proposalID string, req workflows
 }
 
 // Resolve passes on a person's word on an unresolved order. It is a signal:
-// what became of it, the audit says.
+// what became of it, the proposal's state and the audit say.
 func (w *Workflows) Resolve(ctx context.Context, proposalID string, req workflows.ResolveRequest) error {
-	return w.signal(ctx, proposalID, workflows.ResolveSignal, req)
+	return w.signal(ctx, proposalID, workflows.ResolveName, req)
 }
 
 func (w *Workflows) signal(ctx context.Context, proposalID, name string, arg any) error {

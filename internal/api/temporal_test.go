@@ -54,7 +54,7 @@ func standIn(ctx workflow.Context, _ workflows.ProposalInput) (string, error) {
 		c.Receive(ctx, &req)
 		over = "cancelled by " + req.Actor
 	})
-	selector.AddReceive(workflow.GetSignalChannel(ctx, workflows.ResolveSignal), func(c workflow.ReceiveChannel, _ bool) {
+	selector.AddReceive(workflow.GetSignalChannel(ctx, workflows.ResolveName), func(c workflow.ReceiveChannel, _ bool) {
 		var req workflows.ResolveRequest
 		c.Receive(ctx, &req)
 		over = "resolved: " + req.OrderID

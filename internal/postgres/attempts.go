@@ -16,7 +16,8 @@ import (
 //
 // It returns nil when the caller now owns the attempt and must send or
 // conclude it. Otherwise it returns what the caller must answer instead: the
-// recorded outcome of an attempt that already exists, or why none may begin.
+// recorded outcome of an attempt that already exists, or why none may begin;
+// Unknown when an earlier life of this database may have begun it.
 // After an error the attempt may or may not exist, so the answer is unknown.
 func (s *Store) BeginAttempt(ctx context.Context, c trade.Claim, number int, deadline time.Time, worker string) (*trade.Placing, error) {
 	var answer *trade.Placing
@@ -37,11 +38,11 @@ func beginAttempt(ctx context.Context, tx pgx.Tx, c trade.Claim, number int, dea
 	if err := tx.QueryRow(ctx, `SELECT interlock.lock_trading_state($1)`, c.AccountID).Scan(&control); err != nil {
 		return nil, err
 	}
-	execution, err := lockExecution(ctx, tx, c.ExecutionID)
+	execution, err := lockExecution(ctx, tx, c)
 	if err != nil {
 		return nil, err
 	}
-	attempts, err := all[attemptRow](ctx, tx, attemptsSQL, pgx.StrictNamedArgs{"execution": c.ExecutionID})
+	attempts, err := all[attemptRow](ctx, tx, attemptsSQL, pgx.StrictNamedArgs{"execution": execution.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +53,13 @@ func beginAttempt(ctx context.Context, tx pgx.Tx, c trade.Claim, number int, dea
 	facts.Control, facts.SameClaim = control, execution.RequestID == c.RequestID
 	if err := readAttemptFacts(ctx, tx, execution, &facts); err != nil {
 		return nil, err
+	}
+	lost, err := mayHaveLost(ctx, tx, execution.AccountID, execution.ClaimedAt)
+	if err != nil {
+		return nil, err
+	}
+	if lost {
+		return &trade.Placing{Reply: trade.Unknown, Code: string(trade.ReconcileStale), Message: "this database may be a copy that lacks an attempt of the claim"}, nil
 	}
 	if code, ok := trade.MayAttempt(facts); !ok {
 		return &trade.Placing{Reply: trade.NotSent, Code: string(code), Message: "the attempt was not allowed to begin"}, nil
@@ -118,10 +126,11 @@ const recordReplySQL = `
 
 // RecordReply writes down what the exchange answered to an attempt. A sure
 // answer concludes it; an unknown one leaves it in doubt. ErrConflict when the
-// attempt has a verdict already: then that one stands.
+// attempt has a verdict already: then that one stands. ErrNotFound when the
+// claim is not in force in this database.
 func (s *Store) RecordReply(ctx context.Context, c trade.Claim, number int, p trade.Placing) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		execution, err := lockExecution(ctx, tx, c.ExecutionID)
+		execution, err := lockClaim(ctx, tx, c)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,8 @@ import (
 
 // Conclude gives attempt number of a claim its verdict if the looks so far
 // allow one. An attempt without a row is closed as void, so that a worker who
-// wakes up late cannot use it. Otherwise the execution is UNRESOLVED and the
+// wakes up late cannot use it; unless this database may be a copy that lacks the
+// row, then it is in doubt like any other. Otherwise the execution is UNRESOLVED and the
 // result says how long to wait before the next look can help.
 func (s *Store) Conclude(ctx context.Context, c trade.Claim, number int) (trade.Finding, error) {
 	var f trade.Finding
@@ -29,17 +30,17 @@ func (s *Store) Conclude(ctx context.Context, c trade.Claim, number int) (trade.
 }
 
 const attemptSQL = `
-	SELECT number, request_id, deadline, reply_code, reply_detail, verdict, order_id
+	SELECT ` + attemptColumns + `
 	FROM interlock.order_attempts WHERE execution_id = @execution AND number = @number`
 
 func conclude(ctx context.Context, tx pgx.Tx, c trade.Claim, number int) (trade.Finding, error) {
-	execution, err := lockExecution(ctx, tx, c.ExecutionID)
+	execution, err := lockClaim(ctx, tx, c)
 	if err != nil {
 		return trade.Finding{}, err
 	}
 	attempt, err := one[attemptRow](ctx, tx, attemptSQL, pgx.StrictNamedArgs{"execution": execution.ID, "number": number})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return voidAttempt(ctx, tx, execution, number)
+		return missingAttempt(ctx, tx, execution, number)
 	}
 	if err != nil {
 		return trade.Finding{}, err
@@ -80,13 +81,49 @@ func readLooks(ctx context.Context, tx pgx.Tx, execution int64, number int) ([]t
 	}
 	looks := make([]trade.Look, len(rows))
 	for i, r := range rows {
-		looks[i].Sighting = trade.Sighting(r.Sighting)
-		if r.ExchangeTime != nil {
-			looks[i].ExchangeTime = *r.ExchangeTime
-		}
-		if err := json.Unmarshal(r.Orders, &looks[i].Orders); err != nil {
+		if looks[i], err = r.look(); err != nil {
 			return nil, err
 		}
+	}
+	return looks, nil
+}
+
+func (r lookRow) look() (trade.Look, error) {
+	look := trade.Look{Sighting: trade.Sighting(r.Sighting)}
+	if r.ExchangeTime != nil {
+		look.ExchangeTime = *r.ExchangeTime
+	}
+	return look, json.Unmarshal(r.Orders, &look.Orders)
+}
+
+// shownTries is how many attempts, and how many looks, people are shown.
+const shownTries = 20
+
+const lastLooksSQL = `
+	SELECT number, looked_at, sighting, exchange_time, orders, detail FROM (
+		SELECT * FROM interlock.order_looks WHERE execution_id = @execution ORDER BY id DESC LIMIT @most) l
+	ORDER BY id`
+
+func lastLooks(ctx context.Context, q querier, execution int64) ([]trade.Looked, error) {
+	type row struct {
+		lookRow
+
+		Number   int       `db:"number"`
+		LookedAt time.Time `db:"looked_at"`
+		Detail   string    `db:"detail"`
+	}
+	rows, err := all[row](ctx, q, lastLooksSQL, pgx.StrictNamedArgs{"execution": execution, "most": shownTries})
+	if err != nil {
+		return nil, err
+	}
+	var looks []trade.Looked
+	for _, r := range rows {
+		look, err := r.look()
+		if err != nil {
+			return nil, err
+		}
+		look.Detail = r.Detail
+		looks = append(looks, trade.Looked{Number: r.Number, At: r.LookedAt, Look: look})
 	}
 	return looks, nil
 }
@@ -96,13 +133,11 @@ func judge(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow) (trade.
 	if err != nil {
 		return trade.Finding{}, err
 	}
-	var lag time.Duration
-	var now time.Time
-	err = tx.QueryRow(ctx, `SELECT read_lag, clock_timestamp() FROM interlock.accounts WHERE id = $1`, e.AccountID).Scan(&lag, &now)
+	doubt, now, err := readDoubt(ctx, tx, e, a)
 	if err != nil {
 		return trade.Finding{}, err
 	}
-	verdict, next := trade.Judge(trade.Doubt{Deadline: *a.Deadline, ReplyCode: a.ReplyCode, ReadLag: lag}, looks)
+	verdict, next := trade.Judge(doubt, looks)
 	if verdict == "" {
 		return markUnresolved(ctx, tx, e, a, max(next.Sub(now), 0))
 	}
@@ -194,23 +229,29 @@ func auditConclusion(ctx context.Context, tx pgx.Tx, e executionRow, number int,
 	})
 }
 
-// alarmTwoOrders stops the account: two orders under one ID should be
-// impossible, so nothing we believe about it is safe to act on.
+// alarmTwoOrders is for what should be impossible: more orders under the ID of
+// an execution than the one it takes.
 func alarmTwoOrders(ctx context.Context, tx pgx.Tx, e executionRow, others []trade.Order) error {
+	var seconds []differenceRow
 	for _, o := range others {
-		if err := noteDifference(ctx, tx, e.AccountID, difference("contradiction", o, "a second order under the client order ID of proposal "+e.ProposalID)); err != nil {
+		d := differenceRow{
+			kind: contradiction, order: o, user: e.UserID, proposal: e.ProposalID,
+			detail: "a second order under the client order ID of proposal " + e.ProposalID,
+		}
+		if _, err := noteDifference(ctx, tx, e.AccountID, d); err != nil {
 			return err
 		}
+		seconds = append(seconds, d)
 	}
-	_, err := tx.Exec(ctx, `SELECT interlock.raise_halt($1, 'interlock', $2)`, e.AccountID, "two orders under one ID: proposal "+e.ProposalID)
-	return err
+	return alarm(ctx, tx, e.AccountID, seconds)
 }
 
 const insertLookSQL = `
 	INSERT INTO interlock.order_looks (execution_id, number, sighting, exchange_time, orders, detail)
 	VALUES (@execution, @number, @sighting, @at, @orders, @detail)`
 
-// RecordLook writes down one look for the order of an attempt.
+// RecordLook writes down one look for the order of an attempt. ErrNotFound when
+// the claim is not in force in this database.
 func (s *Store) RecordLook(ctx context.Context, c trade.Claim, number int, look trade.Look) error {
 	orders, err := json.Marshal(look.Orders)
 	if err != nil {
@@ -221,33 +262,27 @@ func (s *Store) RecordLook(ctx context.Context, c trade.Claim, number int, look 
 		at = &look.ExchangeTime
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, insertLookSQL, pgx.StrictNamedArgs{
-			"execution": c.ExecutionID, "number": number, "sighting": string(look.Sighting), "at": at,
+		execution, err := lockClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, insertLookSQL, pgx.StrictNamedArgs{
+			"execution": execution.ID, "number": number, "sighting": string(look.Sighting), "at": at,
 			"orders": string(orders), "detail": shorten(look.Detail),
 		})
 		if err != nil {
 			return err
 		}
-		if err := touch(ctx, tx, c.ExecutionID); err != nil {
+		if _, err := tx.Exec(ctx, followedSQL, execution.ID); err != nil {
 			return err
 		}
 		return appendAudit(ctx, tx, event{
-			Chain: c.AccountID, Kind: "order.looked", Proposal: c.ProposalID,
-			Body: map[string]any{"execution": c.ExecutionID, "number": number, "look": look},
+			Chain: execution.AccountID, Kind: "order.looked", User: execution.UserID, Proposal: execution.ProposalID,
+			Body: map[string]any{"execution": execution.ID, "number": number, "look": look},
 		})
 	})
 	if err != nil {
 		return fmt.Errorf("record look %s/%d: %w", c.ProposalID, number, err)
 	}
 	return nil
-}
-
-// Followed notes that somebody is looking after an open execution.
-func (s *Store) Followed(ctx context.Context, executionID int64) error {
-	return classify(touch(ctx, s.pool, executionID))
-}
-
-func touch(ctx context.Context, q querier, executionID int64) error {
-	_, err := q.Exec(ctx, `UPDATE interlock.trade_executions SET followed_at = clock_timestamp() WHERE id = $1`, executionID)
-	return err
 }

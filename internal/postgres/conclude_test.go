@@ -192,7 +192,7 @@ func TestResolveCountsOnlyWhileUnresolvedAndPastTheDeadline(t *testing.T) {
 	c, deadline := d.inDoubt("p")
 	d.conclude(c, 1)
 	resolve := func(o *trade.Order, at time.Time, actor string) string {
-		problem, err := d.Resolve(ctx, c, 1, o, at, actor, "seen")
+		problem, err := d.Resolve(ctx, c, 1, trade.Word{Order: o, ExchangeNow: at, Actor: actor, Reason: "seen"})
 		require.NoError(t, err)
 		return problem
 	}

@@ -213,11 +213,12 @@ func readExposure(ctx context.Context, tx pgx.Tx, p trade.Proposal, f *trade.Fac
 }
 
 const lastReconciledSQL = `
-	SELECT max(started_at) FROM interlock.reconciliations
+	SELECT max(started_at), interlock.comparable_from(@account, @window) FROM interlock.reconciliations
 	WHERE account_id = @account AND database_id = interlock.database_id()`
 
 func readReconciled(ctx context.Context, tx pgx.Tx, p trade.Proposal, f *trade.Facts) error {
-	return tx.QueryRow(ctx, lastReconciledSQL, pgx.StrictNamedArgs{"account": p.AccountID}).Scan(&f.ReconciledAt)
+	return tx.QueryRow(ctx, lastReconciledSQL, pgx.StrictNamedArgs{"account": p.AccountID, "window": trade.AccessWindow}).
+		Scan(&f.ReconciledAt, &f.ComparableFrom)
 }
 
 type overrideRow struct {

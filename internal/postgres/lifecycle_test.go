@@ -165,11 +165,11 @@ func TestReconcileShowsWhatIsUnknownAndAdoptsNothing(t *testing.T) {
 	unknown.ClientOrderID = "8d5bd4e3-5d0c-4ba4-bf8e-2a6ad30a1f0e"
 	differs := orderOf(done, "order-done", "filled")
 	differs.FilledAmount = dec("0.002")
-	n, err := d.Compare(ctx, trade.Comparison{AccountID: account, StartedAt: time.Now(), Orders: []trade.Order{
+	found, err := d.Compare(ctx, trade.Comparison{AccountID: account, StartedAt: time.Now(), Orders: []trade.Order{
 		unknown, differs, orderOf(lost, "o-running", "new"), orderOf(done, "order-second", "filled"),
 	}})
 	require.NoError(t, err)
-	require.Equal(t, 3, n, "the unknown one, the one whose amount differs, and a second order of one proposal; not the running one")
+	require.Equal(t, 3, found.Differences, "the unknown one, the one whose amount differs, and a second order of one proposal; not the running one")
 	require.Equal(t, 2, d.count(`SELECT count(*) FROM interlock.trade_executions`), "nothing is adopted")
 }
 

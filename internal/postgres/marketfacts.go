@@ -50,8 +50,13 @@ const putClockSQL = `
 	ON CONFLICT (account_id) DO UPDATE SET ahead_ms = excluded.ahead_ms, measured_at = excluded.measured_at`
 
 // PutClock stores how far the exchange's clock is ahead of the database's,
-// which read before and after while the exchange was asked in between.
+// which read before and after while the exchange was asked in between. It is
+// what a worker writes first and most often, so it also dates the life of a
+// database that was just restored or restarted.
 func (s *Store) PutClock(ctx context.Context, account string, before, exchange, after time.Time) error {
+	if err := beginLife(ctx, s.pool); err != nil {
+		return classify(err)
+	}
 	middle := before.Add(after.Sub(before) / 2)
 	_, err := s.pool.Exec(ctx, putClockSQL, pgx.StrictNamedArgs{
 		"account": account, "ahead": exchange.Sub(middle).Milliseconds(), "at": before,

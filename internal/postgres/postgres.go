@@ -34,10 +34,19 @@ type Store struct {
 	pool *pgxpool.Pool
 }
 
+// Option changes how Open connects.
+type Option func(*pgxpool.Config)
+
+// WithTracer shows t every statement before and after it runs, BEGIN and
+// COMMIT included.
+func WithTracer(t pgx.QueryTracer) Option {
+	return func(cfg *pgxpool.Config) { cfg.ConnConfig.Tracer = t }
+}
+
 // Open connects to url. It fails when the database cannot be reached within
 // ten seconds. Frozen processes hold nobody up: locks, statements and idle
 // transactions are bounded on the server's side.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string, options ...Option) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("DATABASE_URL: is not a PostgreSQL URL; write it like postgres://user:password@host:5432/database")
@@ -51,6 +60,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		}
 	}
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	for _, change := range options {
+		change(cfg)
+	}
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxdecimal.Register(conn.TypeMap())
 		return nil

@@ -12,10 +12,11 @@ import (
 
 // RecordOrder writes the end of an accepted order: its fills, the trade, the
 // execution and the proposal, in one transaction. Doing it again changes
-// nothing. ErrInvalid when the order is not the one that was accepted.
+// nothing. ErrInvalid when the order is not the one that was accepted, ErrNotFound
+// when the claim is not in force in this database.
 func (s *Store) RecordOrder(ctx context.Context, c trade.Claim, o trade.Order) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		execution, err := lockExecution(ctx, tx, c.ExecutionID)
+		execution, err := lockClaim(ctx, tx, c)
 		if err != nil {
 			return err
 		}
@@ -135,11 +136,12 @@ const aliveAttemptsSQL = `
 	WHERE execution_id = @execution AND (verdict IS NULL OR verdict = 'accepted')`
 
 // FailExecution ends an execution that placed nothing. It refuses, with
-// ErrConflict, while an attempt is in doubt or was accepted. Doing it again
-// changes nothing.
+// ErrConflict, while an attempt is in doubt or was accepted, and with ErrNotFound
+// when the claim is not in force in this database. Doing it again changes
+// nothing.
 func (s *Store) FailExecution(ctx context.Context, c trade.Claim, failure trade.Failure) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		execution, err := lockExecution(ctx, tx, c.ExecutionID)
+		execution, err := lockClaim(ctx, tx, c)
 		if err != nil || execution.Status == string(trade.Failed) {
 			return err
 		}

@@ -83,18 +83,6 @@ type executionRow struct {
 const executionColumns = `id, user_id, proposal_id, account_id, market, side, client_order_id, status, plan,
 	request_id, claimed_at, order_id, order_status, filled_amount, filled_quote, fee_paid, fee_currency`
 
-// lockExecutionSQL serialises whoever begins, concludes or records an attempt.
-// It does not stop foreign keys from pointing here.
-const lockExecutionSQL = `SELECT ` + executionColumns + ` FROM interlock.trade_executions WHERE id = @id FOR NO KEY UPDATE`
-
-func lockExecution(ctx context.Context, tx pgx.Tx, id int64) (executionRow, error) {
-	row, err := one[executionRow](ctx, tx, lockExecutionSQL, pgx.StrictNamedArgs{"id": id})
-	if err != nil {
-		return row, fmt.Errorf("execution %d: %w", id, err)
-	}
-	return row, nil
-}
-
 func (r executionRow) plan() (trade.Plan, error) {
 	var plan trade.Plan
 	if err := json.Unmarshal(r.Plan, &plan); err != nil {
@@ -119,14 +107,17 @@ func (r executionRow) claim(attempts []attemptRow) (trade.Claim, error) {
 
 const executionByProposalSQL = `SELECT ` + executionColumns + ` FROM interlock.trade_executions WHERE proposal_id = @proposal`
 
+const attemptColumns = `number, request_id, deadline, begun_at, reply_code, reply_detail, verdict, order_id`
+
 const attemptsSQL = `
-	SELECT number, request_id, deadline, reply_code, reply_detail, verdict, order_id
+	SELECT ` + attemptColumns + `
 	FROM interlock.order_attempts WHERE execution_id = @execution ORDER BY number`
 
 type attemptRow struct {
 	Number      int        `db:"number"`
 	RequestID   string     `db:"request_id"`
 	Deadline    *time.Time `db:"deadline"`
+	BegunAt     time.Time  `db:"begun_at"`
 	ReplyCode   string     `db:"reply_code"`
 	ReplyDetail string     `db:"reply_detail"`
 	Verdict     *string    `db:"verdict"`
@@ -201,6 +192,12 @@ func (s *Store) addExecution(ctx context.Context, life trade.Life, e executionRo
 	}
 	life.Claim, life.Attempts = &claim, len(attempts)
 	life.Order = e.order()
+	if life.Looked, err = lastLooks(ctx, s.pool, e.ID); err != nil {
+		return life, classify(err)
+	}
+	for _, a := range attempts[max(0, len(attempts)-shownTries):] {
+		life.Tried = append(life.Tried, trade.Tried{Number: a.Number, At: a.BegunAt, Placing: a.placing()})
+	}
 	for _, a := range attempts {
 		switch {
 		case a.Verdict == nil:

@@ -20,6 +20,7 @@ type Metrics struct {
 	orders   metric.Int64Counter
 	looks    metric.Int64Counter
 	requests metric.Int64Counter
+	alarms   metric.Int64Counter
 }
 
 func newMetrics(meter metric.Meter) (*Metrics, error) {
@@ -32,6 +33,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		counter(&m.blocks, "interlock_blocks", "Checks that blocked a proposal, by code."),
 		counter(&m.orders, "interlock_orders", "Attempts to place an order, by what is known of them."),
 		counter(&m.looks, "interlock_unresolved_looks", "Times an order's fate was looked for and stayed unknown."),
+		counter(&m.alarms, "interlock_contradictions", "Orders at the exchange that our records had denied; each halted its account."),
 		counter(&m.requests, "interlock_http_requests", "Answered HTTP requests, by status."),
 	)
 }
@@ -55,6 +57,13 @@ func (m *Metrics) Placed(reply trade.Reply) {
 func (m *Metrics) Unresolved(string) {
 	if m != nil {
 		m.looks.Add(context.Background(), 1)
+	}
+}
+
+// Contradicted counts orders that were found to contradict the records.
+func (m *Metrics) Contradicted(n int) {
+	if m != nil && n > 0 {
+		m.alarms.Add(context.Background(), int64(n))
 	}
 }
 

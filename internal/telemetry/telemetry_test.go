@@ -42,6 +42,7 @@ func TestCountsAreServedUnderTheirPromisedNames(t *testing.T) {
 	m.Metrics().Placed(trade.Accepted)
 	m.Metrics().Unresolved("prop-1")
 	m.Metrics().Requested(http.StatusConflict)
+	m.Metrics().Contradicted(2)
 	require.NoError(t, m.Metrics().WatchUnresolved(func(context.Context) (int64, error) { return 3, nil }))
 
 	text := page(t, m)
@@ -50,6 +51,7 @@ func TestCountsAreServedUnderTheirPromisedNames(t *testing.T) {
 		`interlock_orders_total{reply="accepted"} 1`,
 		`interlock_unresolved_looks_total 1`,
 		`interlock_http_requests_total{status="409"} 1`,
+		`interlock_contradictions_total 2`,
 		"interlock_unresolved 3",
 		`service_name="worker-orders"`,
 		"go_goroutines",

@@ -41,7 +41,7 @@ func calm(t testing.TB) *scene {
 		Now: noon, Policy: &s.policy, PolicyVersion: 3, Control: Active,
 		Clock: &ClockFact{Ahead: 50 * time.Millisecond, MeasuredAt: noon.Add(-30 * time.Second)},
 		Price: &PriceFact{Price: dec("50000"), ObservedAt: noon.Add(-5 * time.Second)},
-		Rules: btcRules(), ReconciledAt: ref(noon.Add(-2 * time.Minute)),
+		Rules: btcRules(), ReconciledAt: ref(noon.Add(-2 * time.Minute)), ComparableFrom: ref(noon.Add(-24 * time.Hour)),
 	}
 	return s
 }

@@ -29,6 +29,31 @@ type Life struct {
 	AcceptedOrder string   `json:"acceptedOrder,omitempty"` // the exchange's order ID; empty: none accepted
 	Order         *Order   `json:"order,omitempty"`         // as recorded at the end
 	CancelledBy   string   `json:"cancelledBy,omitempty"`   // who asked to give it up
+	Tried         []Tried  `json:"tried,omitempty"`         // the last attempts, oldest first
+	Looked        []Looked `json:"looked,omitempty"`        // the last looks, oldest first
+}
+
+// Tried is one attempt as the records have it: Unknown while it is in doubt.
+type Tried struct {
+	Number  int       `json:"number"`
+	At      time.Time `json:"at"`
+	Placing Placing   `json:"placing"`
+}
+
+// Looked is one look for the order of an attempt.
+type Looked struct {
+	Number int       `json:"number"`
+	At     time.Time `json:"at"`
+	Look   Look      `json:"look"`
+}
+
+// Word is a person's word on an order of unknown fate.
+type Word struct {
+	Order       *Order    `json:"order,omitempty"` // as the exchange showed it; nil: there is none
+	ExchangeNow time.Time `json:"exchangeNow"`
+	Actor       string    `json:"actor"`
+	Reason      string    `json:"reason"`
+	Problem     string    `json:"problem,omitempty"` // what stood against it before the records were asked
 }
 
 // Decision is the answer of preflight: the verdict, and the claim if it passed.
@@ -51,4 +76,11 @@ type Comparison struct {
 	Orders     []Order
 	TradesSeen int
 	Holdings   []Holding
+}
+
+// Compared is what one comparison found.
+type Compared struct {
+	Differences    int
+	Contradictions int           // that were not known before; each raised an alarm
+	Wait           time.Duration // zero: it counts; else one begun after so long will
 }

@@ -105,9 +105,13 @@ func priceInCollar(c preflightCase) Check {
 }
 
 func reconciled(c preflightCase) Check {
-	at := c.facts.ReconciledAt
-	if at == nil {
+	at, from := c.facts.ReconciledAt, c.facts.ComparableFrom
+	switch {
+	case at == nil || from == nil:
 		return block(ReconcileStale, nil, "this database was not yet compared with the exchange account")
+	case at.Before(*from):
+		return block(ReconcileStale, map[string]string{"comparedAt": stamp(*at), "countsFrom": stamp(*from)},
+			"this database was started anew, perhaps from a backup: only a comparison that begins after %s shows all that may have been sent before", stamp(*from))
 	}
 	age := c.facts.Now.Sub(*at)
 	return verdictOn(fresh(c.facts.Now, *at, c.policy.ReconcileMaxAge.Std()), ReconcileStale,

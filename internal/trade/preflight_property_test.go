@@ -36,8 +36,8 @@ func drawScene(t *rapid.T) *scene {
 		Trades: rapid.SliceOfN(rapid.Custom(drawTrade), 0, 5).Draw(t, "trades"),
 		Held:   pickDec(t, "held", "0", "0.002", "1"), ExposureMarket: pickDec(t, "exposure", "0", "900"),
 		Executions:   rapid.SliceOfN(rapid.Custom(func(t *rapid.T) time.Time { return drawPast(t, "claim") }), 0, 5).Draw(t, "claims"),
-		ReconciledAt: ref(drawPast(t, "reconciled")),
-		Overrides:    rapid.SliceOfN(rapid.Custom(drawOverride), 0, 3).Draw(t, "overrides"),
+		ReconciledAt: ref(drawPast(t, "reconciled")), ComparableFrom: ref(pick(t, "comparable", noon.Add(-48*time.Hour), noon.Add(-48*time.Hour), noon.Add(-time.Minute))),
+		Overrides: rapid.SliceOfN(rapid.Custom(drawOverride), 0, 3).Draw(t, "overrides"),
 	}
 	if rapid.IntRange(0, 9).Draw(t, "unresolved") == 0 {
 		s.f.UnresolvedOrders = []string{"prop-0"}
@@ -226,6 +226,7 @@ var losses = map[string]func(*scene){
 	"rules":        func(s *scene) { s.f.Rules = nil },
 	"clock":        func(s *scene) { s.f.Clock = nil },
 	"comparison":   func(s *scene) { s.f.ReconciledAt = nil },
+	"database":     func(s *scene) { s.f.ComparableFrom = nil },
 	"control":      func(s *scene) { s.f.Control = "" },
 	"overrides":    func(s *scene) { s.f.Overrides = nil },
 	"confidence":   func(s *scene) { s.p.Confidence = nil },

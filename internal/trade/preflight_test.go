@@ -334,6 +334,9 @@ func TestPriceExposureThrottleReconcile(t *testing.T) {
 		{"compared too long ago", func(s *scene) { s.f.ReconciledAt = ref(noon.Add(-10*time.Minute - 1)) }, []Code{ReconcileStale}},
 		{"never compared", func(s *scene) { s.f.ReconciledAt = nil }, []Code{ReconcileStale}},
 		{"compared at no time", func(s *scene) { s.f.ReconciledAt = &time.Time{} }, []Code{ReconcileStale}},
+		{"compared before a lost request could be seen", func(s *scene) { s.f.ComparableFrom = ref(s.f.ReconciledAt.Add(1)) }, []Code{ReconcileStale}},
+		{"compared as soon as one could be seen", func(s *scene) { s.f.ComparableFrom = s.f.ReconciledAt }, nil},
+		{"a life of the database that is not dated", func(s *scene) { s.f.ComparableFrom = nil }, []Code{ReconcileStale}},
 		{"compared in the future", func(s *scene) { s.f.ReconciledAt = ref(noon.Add(time.Hour)) }, []Code{ReconcileStale}},
 	})
 }

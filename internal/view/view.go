@@ -50,6 +50,21 @@ type Execution struct {
 	DoubtUntil        *time.Time // exchange clock: before this the doubtful request may still act
 }
 
+// Difference is an order of the exchange that the records do not have, or have
+// otherwise.
+type Difference struct {
+	AccountID     string      `json:"accountId"`
+	Market        string      `json:"market"`
+	OrderID       string      `json:"orderId"`
+	Kind          string      `json:"kind"` // unknown_order, contradiction or amounts_differ
+	ClientOrderID string      `json:"clientOrderId,omitempty"`
+	ProposalID    string      `json:"proposalId,omitempty"` // whose ID the order bears, as far as it is stored here
+	Detail        string      `json:"detail"`
+	Order         trade.Order `json:"order"` // as it was last seen
+	FirstSeenAt   time.Time   `json:"firstSeenAt"`
+	LastSeenAt    time.Time   `json:"lastSeenAt"`
+}
+
 // Filter narrows a list of proposals; empty fields do not.
 type Filter struct {
 	UserID    string

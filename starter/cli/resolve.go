@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,9 @@ func (a *app) resolve() *cobra.Command {
 		Use: "resolve ID (--order ID | --absent) --reason WHY", Short: "Say what became of an unresolved order", Args: cobra.ExactArgs(1),
 		Long: `Gives a person's word on an order of unknown fate: the order it is at the
 exchange, or that there is none. It counts only while the proposal is UNRESOLVED
-and past every deadline, and a named order must match market, side and amount.`,
+and past every deadline, and a named order must match market, side and amount. It
+waits until the word was weighed, and prints what stood against it if anything.
+Exit code 3 means that it was refused.`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			if err := who.check(); err != nil {
 				return err
@@ -34,18 +37,49 @@ and past every deadline, and a named order must match market, side and amount.`,
 			}
 			request.Actor, request.Reason = who.actor, who.reason
 			return a.converse(ctx, func(ctx context.Context, c client.Client) error {
-				if err := c.SignalWorkflow(ctx, args[0], "", workflows.ResolveSignal, request); err != nil {
+				result, err := say(ctx, c, args[0], request)
+				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "told proposal %s; status shows what came of it\n", args[0])
-				return nil
+				return a.showResolve(args[0], result)
 			})
 		}),
 	}
 	who.flags(cmd)
 	cmd.Flags().StringVar(&request.OrderID, "order", "", "the exchange's ID of the order")
 	cmd.Flags().BoolVar(&request.Absent, "absent", false, "there is no such order")
-	return cmd
+	return a.printsJSON(cmd)
+}
+
+// say gives a word to a proposal's workflow and waits until it was weighed.
+func say(ctx context.Context, c client.Client, id string, request workflows.ResolveRequest) (workflows.ResolveResult, error) {
+	var result workflows.ResolveResult
+	h, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: id, UpdateName: workflows.ResolveName, Args: []any{request}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = h.Get(ctx, &result)
+	}
+	return result, err
+}
+
+func (a *app) showResolve(id string, r workflows.ResolveResult) error {
+	t := &table{}
+	t.add("proposal", id)
+	word, code := "taken", 0
+	if !r.Accepted {
+		word, code = "refused: "+r.Problem, exitBlocked
+	}
+	t.add("word", word)
+	t.add("status", string(r.Status))
+	if r.Failure != nil {
+		t.add("failure", strings.TrimSpace(string(r.Failure.Code)+" "+r.Failure.Message))
+	}
+	addOrder(t, r.Order)
+	if err := a.show(r, t); err != nil {
+		return err
+	}
+	return answered(code)
 }
 
 // patience bounds one conversation with a workflow.
@@ -75,9 +109,10 @@ func (a *app) converse(ctx context.Context, do func(context.Context, client.Clie
 	defer c.Close()
 	err = do(ctx, c)
 	var missing *serviceerror.NotFound
+	var known *exitError
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.As(err, &known):
+		return err
 	case errors.As(err, &missing):
 		return ends(exitUnknown, errors.New("no workflow of that name runs: the proposal is unknown or closed; see status"))
 	}

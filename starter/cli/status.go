@@ -14,14 +14,20 @@ import (
 func (a *app) status() *cobra.Command {
 	var filter postgres.ProposalFilter
 	var status string
+	var differences bool
 	cmd := &cobra.Command{
 		Use: "status [ID]", Short: "List proposals, or show everything about one", Args: cobra.MaximumNArgs(1),
 		Long: `Lists proposals, the newest first, under the trading state; or shows one with
-every check's inputs, every attempt and every look. It reads the database, so it
-works with Temporal and the API down, and shows the proposals of all users.`,
+every check's inputs, every attempt and every look. What the exchange has and the
+records do not, or have otherwise, is listed too. It reads the database, so it
+works with Temporal and the API down, and shows the proposals of all users; only
+when the next look for an unresolved order is, Temporal must say.`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			if len(args) == 1 {
 				return a.showOne(ctx, args[0])
+			}
+			if differences {
+				return a.operate(ctx, func(store *postgres.Store) error { return a.listDifferences(ctx, store, filter.AccountID) })
 			}
 			filter.Status = trade.Status(strings.ToUpper(status))
 			return a.operate(ctx, func(store *postgres.Store) error { return a.showList(ctx, store, filter) })
@@ -31,6 +37,7 @@ works with Temporal and the API down, and shows the proposals of all users.`,
 	cmd.Flags().StringVar(&filter.AccountID, "account", "", "only this account's")
 	cmd.Flags().StringVar(&status, "status", "", "only with this status, like unresolved")
 	cmd.Flags().StringVar(&filter.Before, "before", "", "the page after this proposal")
+	cmd.Flags().BoolVar(&differences, "differences", false, "only what differs between the exchange and the records")
 	cmd.Flags().IntVar(&filter.Limit, "limit", 20, "at most so many")
 	return a.printsJSON(cmd)
 }
@@ -51,7 +58,12 @@ func (a *app) showList(ctx context.Context, store *postgres.Store, filter postgr
 		t.add(v.ID, string(v.Market), string(v.Side), string(v.Status), detail(v))
 	}
 	t.print(a.out)
-	return nil
+	found, err := store.Differences(ctx, filter.AccountID)
+	if err == nil && len(found) > 0 {
+		fmt.Fprintln(a.out)
+		differencesTable(found).print(a.out)
+	}
+	return err
 }
 
 func (a *app) warnOfHalts(ctx context.Context, store *postgres.Store) error {

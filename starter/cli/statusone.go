@@ -4,15 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
+	"go.temporal.io/sdk/client"
 
 	"interlock/internal/postgres"
 	"interlock/internal/trade"
+	"interlock/workflows"
 )
 
 // proposalReport is everything that is stored of a proposal.
@@ -21,6 +24,20 @@ type proposalReport struct {
 	Verdicts []trade.Verdict       `json:"verdicts"` // the newest first
 	Attempts []attemptLine         `json:"attempts"`
 	Looks    []lookLine            `json:"looks"`
+
+	Differences []postgres.DifferenceView `json:"differences,omitempty"`
+	Workflow    *workflows.State          `json:"workflow,omitempty"` // of an unresolved one, as far as Temporal says
+}
+
+// nextLook is when the order is looked for again.
+func (r proposalReport) nextLook() string {
+	switch {
+	case r.Workflow == nil:
+		return "unknown: its workflow does not answer"
+	case r.Workflow.NextLook.IsZero():
+		return "under way"
+	}
+	return clock(r.Workflow.NextLook)
 }
 
 type attemptLine struct {
@@ -57,7 +74,11 @@ const looksOfSQL = `
 func (a *app) showOne(ctx context.Context, id string) error {
 	var report proposalReport
 	err := a.operate(ctx, func(store *postgres.Store) (err error) {
-		report.Proposal, err = store.Proposal(ctx, id)
+		if report.Proposal, err = store.Proposal(ctx, id); err != nil {
+			return err
+		}
+		found, err := store.Differences(ctx, report.Proposal.AccountID)
+		report.Differences = slices.DeleteFunc(found, func(d postgres.DifferenceView) bool { return d.ProposalID != id })
 		return err
 	})
 	if err != nil {
@@ -66,11 +87,36 @@ func (a *app) showOne(ctx context.Context, id string) error {
 	if err := a.readReport(ctx, id, &report); err != nil {
 		return unavailable(fmt.Errorf("status of %s: %w", id, err))
 	}
+	if report.Proposal.Status == trade.Unresolved {
+		report.Workflow = a.askWorkflow(ctx, id)
+	}
 	if a.json {
 		return printJSON(a.out, report)
 	}
 	a.printReport(report)
 	return nil
+}
+
+// askPatience bounds a question that status can do without.
+const askPatience = 5 * time.Second
+
+// askWorkflow asks a proposal's workflow how things stand; nil when it does not
+// answer.
+func (a *app) askWorkflow(ctx context.Context, id string) *workflows.State {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	var s workflows.State
+	err := a.converse(ctx, func(ctx context.Context, c client.Client) error {
+		value, err := c.QueryWorkflow(ctx, id, "", workflows.StateQuery)
+		if err != nil {
+			return err
+		}
+		return value.Get(&s)
+	})
+	if err != nil {
+		return nil
+	}
+	return &s
 }
 
 func (a *app) readReport(ctx context.Context, id string, report *proposalReport) error {
@@ -119,12 +165,36 @@ func (a *app) printReport(r proposalReport) {
 			t.add("filled", fmt.Sprintf("%s for %s, fee %s %s", e.FilledAmount, e.FilledAmountQuote, e.FeePaid, e.FeeCurrency))
 		}
 	}
+	if p.Status == trade.Unresolved {
+		t.add("next look", r.nextLook())
+	}
+	if r.Workflow != nil && r.Workflow.Word != nil {
+		t.add("said", wordText(*r.Workflow.Word))
+	}
 	if p.Rationale != "" {
 		t.add("rationale", p.Rationale)
 	}
 	t.print(a.out)
 	a.printVerdict(r.Verdicts)
 	a.printAttempts(r)
+	if len(r.Differences) > 0 {
+		fmt.Fprintln(a.out)
+		differencesTable(r.Differences).print(a.out)
+	}
+}
+
+func wordText(w workflows.WordView) string {
+	what, became := "there is no order", "taken"
+	if w.OrderID != "" {
+		what = "it is order " + w.OrderID
+	}
+	switch {
+	case !w.Weighed:
+		became = "not weighed yet"
+	case !w.Accepted:
+		became = "refused: " + w.Problem
+	}
+	return fmt.Sprintf("%s at %s: %s (%s); %s", w.Actor, clock(w.At), what, w.Reason, became)
 }
 
 func decimalText(d *decimal.Decimal) string {

@@ -7,23 +7,33 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"interlock/internal/postgres"
+	"interlock/internal/trade"
 )
 
 // readyWithin is how long the first prices and the first comparison with the
-// exchange may take.
+// exchange may take, besides what an account that is older than this start of
+// the database must wait.
 const readyWithin = 90 * time.Second
 
 // firstExecuteSQL is what preflight would otherwise block the first proposal
-// for: old prices, an unmeasured clock, and no comparison by this database.
+// for: old prices, an unmeasured clock, and no comparison by this database, or
+// one that began too early to show what an earlier life of it may have sent.
 const firstExecuteSQL = `
 	SELECT coalesce((SELECT max(observed_at) FROM interlock.market_facts WHERE account_id = @account) > clock_timestamp() - interval '5 seconds', false),
 		coalesce((SELECT measured_at FROM interlock.exchange_clocks WHERE account_id = @account) > clock_timestamp() - interval '5 seconds', false),
 		EXISTS (SELECT FROM interlock.reconciliations
-			WHERE account_id = @account AND database_id = interlock.database_id() AND finished_at > @since)`
+			WHERE account_id = @account AND database_id = interlock.database_id() AND finished_at > @since
+				AND started_at >= interlock.comparable_from(@account, @window))`
 
 // awaitReady returns when the first proposal can be executed.
 func (s *Stack) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	patience, err := s.readyPatience(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.info.URLs[Database])
 	if err != nil {
@@ -39,17 +49,26 @@ func (s *Stack) awaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("not ready in %s: %w; the logs are in %s/logs", readyWithin, missing, s.opts.Dir)
+			return fmt.Errorf("not ready in %s: %w; the logs are in %s/logs", patience, missing, s.opts.Dir)
 		case <-tick.C:
 		}
 	}
+}
+
+func (s *Stack) readyPatience(ctx context.Context) (patience time.Duration, err error) {
+	err = s.operate(ctx, func(store *postgres.Store) error {
+		account, err := store.Account(ctx, s.opts.Config.Account)
+		patience = readyWithin + trade.AccessWindow + account.ReadLag
+		return err
+	})
+	return patience, err
 }
 
 // missing is what the first execute would be blocked for; nil means nothing.
 func (s *Stack) missing(ctx context.Context, conn *pgx.Conn) error {
 	var prices, clock, compared bool
 	err := conn.QueryRow(ctx, firstExecuteSQL, pgx.StrictNamedArgs{
-		"account": s.opts.Config.Account, "since": s.started.Add(-time.Minute),
+		"account": s.opts.Config.Account, "since": s.started.Add(-time.Minute), "window": trade.AccessWindow,
 	}).Scan(&prices, &clock, &compared)
 	switch {
 	case err != nil:
@@ -59,7 +78,7 @@ func (s *Stack) missing(ctx context.Context, conn *pgx.Conn) error {
 	case !clock:
 		return errors.New("the exchange's clock was not measured")
 	case !compared:
-		return errors.New("the exchange's orders were not compared with ours")
+		return errors.New("the exchange's orders were not compared with ours, late enough after the start of the database")
 	}
 	return nil
 }

@@ -20,12 +20,12 @@ func attemptsHold(c *inquiry) {
 	for execution, attempts := range c.attempts {
 		e, known := c.executions[execution]
 		if !known {
-			c.report(AttemptOfClaim, fmt.Sprint("execution ", execution), "it has attempts and does not exist")
+			c.reportf(AttemptOfClaim, fmt.Sprint("execution ", execution), "it has attempts and does not exist")
 			continue
 		}
 		for i, a := range attempts {
 			if problem := outOfTurn(attempts, i); problem != "" {
-				c.report(AttemptsInTurn, attemptName(e, a), "%s", problem)
+				c.reportf(AttemptsInTurn, attemptName(e, a), "%s", problem)
 			}
 			c.ofClaim(e, a, claims[execution])
 			c.beforeDeadline(e, a)
@@ -39,10 +39,12 @@ func attemptName(e ExecutionRow, a AttemptRow) string {
 
 func outOfTurn(attempts []AttemptRow, i int) string {
 	a := attempts[i]
-	if a.Number != i+1 {
+	switch {
+	case a.Number != i+1:
 		return fmt.Sprintf("it is number %d in line", i+1)
-	}
-	if i == 0 {
+	case (a.Verdict == nil) != (a.ConcludedAt == nil), (orEmpty(a.Verdict) == accepted) != (a.OrderID != nil), a.Deadline == nil && orEmpty(a.Verdict) != void:
+		return "its verdict contradicts itself"
+	case i == 0:
 		return ""
 	}
 	before := attempts[i-1]
@@ -62,16 +64,16 @@ func (c *inquiry) ofClaim(e ExecutionRow, a AttemptRow, claims []claim) {
 		}
 		switch {
 		case a.BegunAt.Before(x.at):
-			c.report(AttemptOfClaim, attemptName(e, a), "it began before its claim")
+			c.reportf(AttemptOfClaim, attemptName(e, a), "it began before its claim")
 		case !x.ended.IsZero() && (a.BegunAt.After(x.ended) || a.ConcludedAt == nil || a.ConcludedAt.After(x.ended)):
-			c.report(AttemptOfClaim, attemptName(e, a), "it was not over when its claim ended")
+			c.reportf(AttemptOfClaim, attemptName(e, a), "it was not over when its claim ended")
 		}
 		if late := a.BegunAt.Sub(x.at); a.Deadline != nil && late > sendWithin+beginSlack {
-			c.report(AttemptInTime, attemptName(e, a), "it began %s after its claim", late)
+			c.reportf(AttemptInTime, attemptName(e, a), "it began %s after its claim", late)
 		}
 		return
 	}
-	c.report(AttemptOfClaim, attemptName(e, a), "no claim was made by request %s", a.RequestID)
+	c.reportf(AttemptOfClaim, attemptName(e, a), "no claim was made by request %s", a.RequestID)
 }
 
 // beforeDeadline holds an order's birth, on the exchange's clock, against the
@@ -82,7 +84,7 @@ func (c *inquiry) beforeDeadline(e ExecutionRow, a AttemptRow) {
 	}
 	o, there := c.orders[OrderKey{e.Market, orEmpty(a.OrderID)}]
 	if there && strings.EqualFold(o.ClientOrderID, e.ClientOrderID) && o.CreatedAt.After(*a.Deadline) {
-		c.report(AttemptInTime, attemptName(e, a), "order %s was created %s after the deadline", o.Key(), o.CreatedAt.Sub(*a.Deadline))
+		c.reportf(AttemptInTime, attemptName(e, a), "order %s was created %s after the deadline", o.Key(), o.CreatedAt.Sub(*a.Deadline))
 	}
 }
 
@@ -109,7 +111,7 @@ func haltsHold(c *inquiry) {
 		for _, scope := range []string{"*", row.Chain} {
 			state := c.stateBefore(scope, row)
 			if state == "HALTED" || state == "REDUCING" && !*b.Plan.Reduces {
-				c.report(AttemptUnhalted, fmt.Sprintf("%s/%d", orEmpty(row.ProposalID), *b.Number), "it began while %s was %s", scope, state)
+				c.reportf(AttemptUnhalted, fmt.Sprintf("%s/%d", orEmpty(row.ProposalID), *b.Number), "it began while %s was %s", scope, state)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -31,9 +30,9 @@ func (c *inquiry) settle(rule, what string, t tally) {
 	for _, subject := range sortedKeys(t) {
 		switch n := t[subject]; {
 		case n > 0:
-			c.report(rule, subject, "%s: %d not in the audit", what, n)
+			c.reportf(rule, subject, "%s: %d not in the audit", what, n)
 		case n < 0:
-			c.report(rule, subject, "%s: %d only in the audit", what, -n)
+			c.reportf(rule, subject, "%s: %d only in the audit", what, -n)
 		}
 	}
 }
@@ -41,7 +40,7 @@ func (c *inquiry) settle(rule, what string, t tally) {
 // claimsTold matches verdicts with their rows, by request, and checks that an
 // execution is what its last claim says.
 func (c *inquiry) claimsTold() {
-	told := tally{}
+	told, verdicts := tally{}, map[string]string{}
 	name := func(kind, proposal, request string) string { return proposal + " " + kind + " " + request }
 	for _, v := range c.r.Verdicts {
 		kind := kindBlocked
@@ -49,12 +48,13 @@ func (c *inquiry) claimsTold() {
 			kind = kindClaimed
 		}
 		told[name(kind, v.ProposalID, v.RequestID)]++
+		verdicts[name(kind, v.ProposalID, v.RequestID)] = v.Body
 	}
-	for _, kind := range []string{kindBlocked, kindClaimed} {
-		for _, row := range c.kinds[kind] {
-			if b, err := decode[preflightWire](row.Body); err == nil {
-				told[name(kind, orEmpty(row.ProposalID), *b.Request.ID)]--
-			}
+	for _, row := range c.preflights {
+		subject := name(row.Kind, orEmpty(row.ProposalID), *row.Request.ID)
+		told[subject]--
+		if text, there := verdicts[subject]; there && text != string(*row.Verdict) {
+			c.reportf(AuditClaims, subject, "the audit tells another verdict than was stored")
 		}
 	}
 	c.settle(AuditClaims, "verdict", told)
@@ -62,18 +62,20 @@ func (c *inquiry) claimsTold() {
 	for _, x := range c.claims {
 		last[x.execution] = x
 		if e := c.executions[x.execution]; e.ProposalID != x.proposal || e.UserID != x.user || e.AccountID != x.account {
-			c.report(AuditClaims, x.proposal, "its claim is of execution %d, which is of proposal %q", x.execution, e.ProposalID)
+			c.reportf(AuditClaims, x.proposal, "its claim is of execution %d, which is of proposal %q", x.execution, e.ProposalID)
 		}
 	}
 	for _, e := range c.r.Executions {
 		x, claimed := last[e.ID]
 		switch {
 		case !claimed:
-			c.report(AuditClaims, e.ProposalID, "execution %d was never claimed", e.ID)
-		case x.request != e.RequestID || !x.at.Equal(e.ClaimedAt) || x.version != e.PolicyVersion || !x.plan.WorstQuote.Equal(e.WorstQuote):
-			c.report(AuditClaims, e.ProposalID, "claimed by %s at %s under version %d; the execution says %s, %s, %d", x.request, x.at, x.version, e.RequestID, e.ClaimedAt, e.PolicyVersion)
+			c.reportf(AuditClaims, e.ProposalID, "execution %d was never claimed", e.ID)
+		case x.request != e.RequestID || !x.at.Equal(e.ClaimedAt) || x.version != e.PolicyVersion ||
+			!x.plan.WorstQuote.Equal(e.WorstQuote) || x.planText != e.Plan:
+			c.reportf(AuditClaims, e.ProposalID, "claimed by %s at %s under version %d was %s; the execution says %s, %s, %d, %s",
+				x.request, x.at, x.version, x.planText, e.RequestID, e.ClaimedAt, e.PolicyVersion, e.Plan)
 		case x.outcome == "" && (e.Status == executed || e.Status == failed) || x.outcome != "" && x.outcome != e.Status:
-			c.report(AuditEnds, e.ProposalID, "its last claim ended %q and it is %s", x.outcome, e.Status)
+			c.reportf(AuditEnds, e.ProposalID, "its last claim ended %q and it is %s", x.outcome, e.Status)
 		}
 	}
 }
@@ -220,7 +222,7 @@ func (c *inquiry) endsTold() {
 		e, o := c.executions[*b.Execution], b.Order
 		if e.ProposalID != orEmpty(row.ProposalID) || orEmpty(e.OrderID) != o.OrderID || orEmpty(e.OrderStatus) != o.Status ||
 			!e.FilledAmount.Equal(o.FilledAmount) || !e.FilledQuote.Equal(o.FilledAmountQuote) || !e.FeePaid.Equal(o.FeePaid) {
-			c.report(AuditEnds, orEmpty(row.ProposalID), "the audit recorded order %s, %s: %s for %s, fee %s; the execution says %s, %s: %s for %s, fee %s",
+			c.reportf(AuditEnds, orEmpty(row.ProposalID), "the audit recorded order %s, %s: %s for %s, fee %s; the execution says %s, %s: %s for %s, fee %s",
 				o.OrderID, o.Status, o.FilledAmount, o.FilledAmountQuote, o.FeePaid,
 				orEmpty(e.OrderID), orEmpty(e.OrderStatus), e.FilledAmount, e.FilledQuote, e.FeePaid)
 		}
@@ -243,140 +245,7 @@ func (c *inquiry) endsTold() {
 	}
 	for _, e := range c.r.Executions {
 		if e.Status == unresolved && !unresolvedOnce[e.ID] {
-			c.report(AuditEnds, e.ProposalID, "it is UNRESOLVED and the audit does not say so")
+			c.reportf(AuditEnds, e.ProposalID, "it is UNRESOLVED and the audit does not say so")
 		}
 	}
-}
-
-type closedWire struct {
-	Status *string `json:"status"`
-}
-
-func (c *inquiry) proposalsTold() {
-	told, stored := tally{}, tally{}
-	for _, p := range c.r.Proposals {
-		if p.Status == "EXPIRED" {
-			told[p.ID+" expired"]++
-		}
-		if p.CancelActor != nil {
-			told[p.ID+" cancel"]++
-		}
-		if p.Status == "CANCELLED" {
-			told[p.ID+" closed by it"]++
-		}
-	}
-	for _, row := range c.kinds[kindExpired] {
-		told[orEmpty(row.ProposalID)+" expired"]--
-	}
-	for _, row := range c.kinds[kindCancel] {
-		told[orEmpty(row.ProposalID)+" cancel"]--
-		if b, ok := body[closedWire](c, row); ok && *b.Status == "CANCELLED" {
-			told[orEmpty(row.ProposalID)+" closed by it"]--
-		}
-	}
-	c.settle(AuditProposals, "end", told)
-	// Other programs insert proposals and tell nobody; nobody stores one twice.
-	for _, row := range c.kinds[kindStored] {
-		id := orEmpty(row.ProposalID)
-		stored[id]++
-		if _, there := c.proposals[id]; !there || stored[id] > 1 {
-			c.report(AuditProposals, id, "stored %d times; it is there: %t", stored[id], there)
-		}
-	}
-}
-
-func (c *inquiry) overridesTold(stored []AuditRow) {
-	told := tally{}
-	for _, o := range c.r.Overrides {
-		if o.ID != orEmpty(o.ConsumedBy) { // else the request brought it, and its verdict says so
-			told[o.ProposalID+" override "+o.ID]++
-		}
-		if o.ConsumedBy != nil && !c.claimedBy(o.ProposalID, *o.ConsumedBy) {
-			c.report(AuditOverrides, o.ProposalID+" override "+o.ID, "it was consumed by %s, which claimed nothing", *o.ConsumedBy)
-		}
-	}
-	for _, row := range stored {
-		type overrideWire struct {
-			Override *struct {
-				ID string `json:"id"`
-			} `json:"override"`
-		}
-		if b, ok := body[overrideWire](c, row); ok {
-			told[orEmpty(row.ProposalID)+" override "+b.Override.ID]--
-		}
-	}
-	c.settle(AuditOverrides, "override", told)
-}
-
-func (c *inquiry) claimedBy(proposal, request string) bool {
-	for _, x := range c.claims {
-		if x.proposal == proposal && x.request == request {
-			return true
-		}
-	}
-	return false
-}
-
-type policyStoredWire struct {
-	Version *int             `json:"version"`
-	Policy  *json.RawMessage `json:"policy"`
-}
-
-// policiesTold finds a stored policy that is not the one that was told, and
-// one that was told and is gone. Other programs may write versions untold.
-func (c *inquiry) policiesTold(stored []AuditRow) {
-	bodies := map[policyKey]string{}
-	for _, p := range c.r.Policies {
-		bodies[policyKey{p.UserID, p.AccountID, p.Version}] = p.Body
-	}
-	for _, row := range stored {
-		b, ok := body[policyStoredWire](c, row)
-		if !ok {
-			continue
-		}
-		key := policyKey{orEmpty(row.UserID), row.Chain, *b.Version}
-		if bodies[key] != string(*b.Policy) {
-			c.report(AuditPolicies, key.String(), "told was %s; stored is %s", *b.Policy, bodies[key])
-		}
-	}
-}
-
-// alarmActor is who halts an account because two orders bear one ID. That halt
-// is told by the conclusion that found them.
-const alarmActor = "interlock"
-
-func (c *inquiry) controlsTold(set []AuditRow) {
-	last := map[string]string{}
-	for _, row := range set {
-		if b, ok := body[stateWire](c, row); ok {
-			last[row.Chain] = *b.State
-		}
-	}
-	for _, control := range c.r.Controls {
-		told, ever := last[control.Scope]
-		if !ever {
-			told = "ACTIVE"
-		}
-		if told != control.State && (control.State != "HALTED" || control.Actor != alarmActor) {
-			c.report(AuditControls, control.Scope, "it is %s by %s; the audit says %s", control.State, control.Actor, told)
-		}
-	}
-}
-
-func (c *inquiry) comparisonsTold(differs []AuditRow) {
-	told := tally{}
-	for _, r := range c.r.Reconciliations {
-		if r.Differences > 0 {
-			told[fmt.Sprintf("%s, %d differences", r.AccountID, r.Differences)]++
-		}
-	}
-	for _, row := range differs {
-		type differsWire struct {
-			Differences *int `json:"differences"`
-		}
-		if b, ok := body[differsWire](c, row); ok {
-			told[fmt.Sprintf("%s, %d differences", row.Chain, *b.Differences)]--
-		}
-	}
-	c.settle(AuditCompares, "comparison", told)
 }

@@ -32,7 +32,7 @@ func balancesAgree(c *inquiry) {
 			held.add(o.OnHoldAsset, o.OnHold)
 		}
 		if finalStatus[o.Status] && !o.OnHold.IsZero() {
-			c.report(BalancesAddUp, o.Key().String(), "it is %s and holds %s %s", o.Status, o.OnHold, o.OnHoldAsset)
+			c.reportf(BalancesAddUp, o.Key().String(), "it is %s and holds %s %s", o.Status, o.OnHold, o.OnHoldAsset)
 		}
 	}
 	c.compareBalances(has, held)
@@ -43,14 +43,14 @@ func balancesAgree(c *inquiry) {
 func (c *inquiry) compareBalances(has, held sums) {
 	holdings, known := c.l.Accounts[c.o.Holder]
 	if !known {
-		c.report(BalancesAddUp, c.o.Holder, "the exchange has no such account")
+		c.reportf(BalancesAddUp, c.o.Holder, "the exchange has no such account")
 		return
 	}
 	is, inOrder := sums{}, sums{}
 	for asset, h := range holdings {
 		is[asset], inOrder[asset] = h.Available.Add(h.InOrder), h.InOrder
 		if h.Available.IsNegative() || h.InOrder.IsNegative() {
-			c.report(BalancesAddUp, c.o.Holder+" "+asset, "available %s, in order %s", h.Available, h.InOrder)
+			c.reportf(BalancesAddUp, c.o.Holder+" "+asset, "available %s, in order %s", h.Available, h.InOrder)
 		}
 	}
 	c.compareSums(BalancesAddUp, c.o.Holder, has, is)
@@ -67,7 +67,7 @@ func (c *inquiry) compareSums(rule, of string, want sums, is map[string]decimal.
 	}
 	for _, asset := range sortedKeys(assets) {
 		if !want[asset].Equal(is[asset]) {
-			c.report(rule, of+" "+asset, "it is %s and should be %s", is[asset], want[asset])
+			c.reportf(rule, of+" "+asset, "it is %s and should be %s", is[asset], want[asset])
 		}
 	}
 }

@@ -25,21 +25,21 @@ func chainsHold(c *inquiry) {
 		before, known := last[r.Chain]
 		switch {
 		case !known:
-			c.report(AuditChain, rowName(r), "its chain has no head")
+			c.reportf(AuditChain, rowName(r), "its chain has no head")
 			before.Seq, before.Hash = r.Seq-1, r.PrevHash
 		case r.Seq != before.Seq+1:
-			c.report(AuditChain, rowName(r), "it follows row %d", before.Seq)
+			c.reportf(AuditChain, rowName(r), "it follows row %d", before.Seq)
 		case !bytes.Equal(r.PrevHash, before.Hash):
-			c.report(AuditChain, rowName(r), "it does not continue the row before it")
+			c.reportf(AuditChain, rowName(r), "it does not continue the row before it")
 		}
 		if !bytes.Equal(r.Hash, hashOf(r)) {
-			c.report(AuditChain, rowName(r), "its content is not what was hashed")
+			c.reportf(AuditChain, rowName(r), "its content is not what was hashed")
 		}
 		last[r.Chain] = HeadRow{r.Chain, r.Seq, r.Hash}
 	}
 	for chain, h := range heads {
 		if end := last[chain]; end.Seq != h.Seq || !bytes.Equal(end.Hash, h.Hash) {
-			c.report(AuditChain, chain, "it ends at row %d, its head is row %d (same hash: %t)", end.Seq, h.Seq, bytes.Equal(end.Hash, h.Hash))
+			c.reportf(AuditChain, chain, "it ends at row %d, its head is row %d (same hash: %t)", end.Seq, h.Seq, bytes.Equal(end.Hash, h.Hash))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -63,9 +64,10 @@ type claim struct {
 	version                          int       // of the policy
 	passed                           bool      // every check
 	plan                             plan
+	planText                         string
 	ended                            time.Time // zero: it is open
 	outcome                          string    // EXECUTED or FAILED; empty: open
-	filled                           trade     // what it traded; of no amount: nothing
+	filled                           deal      // what it traded; of no amount: nothing
 }
 
 // openAt reports whether a claim that was decided while y was in force must
@@ -84,28 +86,39 @@ type verdictWire struct {
 }
 
 type checkWire struct {
-	Code   *string `json:"code"`
-	Passed *bool   `json:"passed"`
+	Code         *string   `json:"code"`
+	Passed       *bool     `json:"passed"`
+	OverriddenBy *[]string `json:"overriddenBy,omitempty"`
 }
 
+// preflightRow is an audit row of a preflight, decoded once.
+type preflightRow struct {
+	AuditRow
+	preflightWire
+	verdict verdictWire
+}
+
+// preflightWire keeps the verdict as text too: it was stored as the same text.
 type preflightWire struct {
-	Request *requestWire `json:"request"`
-	Verdict *verdictWire `json:"verdict"`
-	Claim   *claimWire   `json:"claim,omitempty"`
+	Request *requestWire     `json:"request"`
+	Verdict *json.RawMessage `json:"verdict"`
+	Claim   *claimWire       `json:"claim,omitempty"`
 }
 
 type requestWire struct {
-	ID *string `json:"id"`
+	ID       *string `json:"id"`
+	Cooldown bool    `json:"overrideCooldown,omitempty"`
+	AntiFlip bool    `json:"overrideAntiFlip,omitempty"`
 }
 
 type claimWire struct {
-	ExecutionID   *int64     `json:"executionId"`
-	ProposalID    *string    `json:"proposalId"`
-	AccountID     *string    `json:"accountId"`
-	RequestID     *string    `json:"requestId"`
-	ClientOrderID *string    `json:"clientOrderId"`
-	ClaimedAt     *time.Time `json:"claimedAt"`
-	Plan          *planWire  `json:"plan"`
+	ExecutionID   *int64           `json:"executionId"`
+	ProposalID    *string          `json:"proposalId"`
+	AccountID     *string          `json:"accountId"`
+	RequestID     *string          `json:"requestId"`
+	ClientOrderID *string          `json:"clientOrderId"`
+	ClaimedAt     *time.Time       `json:"claimedAt"`
+	Plan          *json.RawMessage `json:"plan"`
 }
 
 // executionWire is what every audit row about an execution says.
@@ -140,13 +153,15 @@ func (c *inquiry) readClaims() {
 	open := map[int64]int{} // execution to the claim in force
 	for _, row := range c.r.Audit {
 		switch row.Kind {
+		case kindBlocked:
+			c.readPreflight(row)
 		case kindClaimed:
 			x, ok := c.readClaim(row)
 			if !ok {
 				continue
 			}
 			if _, twice := open[x.execution]; twice {
-				c.report(AuditEnds, x.proposal, "it was claimed again by %s before its claim had ended", x.request)
+				c.reportf(AuditEnds, x.proposal, "it was claimed again by %s before its claim had ended", x.request)
 			}
 			open[x.execution] = len(c.claims)
 			c.claims = append(c.claims, x)
@@ -157,7 +172,7 @@ func (c *inquiry) readClaims() {
 			}
 			i, found := open[*body.Execution]
 			if !found {
-				c.report(AuditEnds, orEmpty(row.ProposalID), "%s %d is %s and ends no claim", row.Chain, row.Seq, row.Kind)
+				c.reportf(AuditEnds, orEmpty(row.ProposalID), "%s %d is %s and ends no claim", row.Chain, row.Seq, row.Kind)
 				continue
 			}
 			delete(open, *body.Execution)
@@ -168,21 +183,36 @@ func (c *inquiry) readClaims() {
 	c.readPrices()
 }
 
-func (c *inquiry) readClaim(row AuditRow) (claim, bool) {
+func (c *inquiry) readPreflight(row AuditRow) (preflightRow, bool) {
 	b, ok := body[preflightWire](c, row)
+	if !ok {
+		return preflightRow{}, false
+	}
+	verdict, err := decode[verdictWire](string(*b.Verdict))
+	if err != nil {
+		c.reportf(AuditBody, rowName(row), "verdict: %v", err)
+		return preflightRow{}, false
+	}
+	p := preflightRow{row, b, verdict}
+	c.preflights = append(c.preflights, p)
+	return p, true
+}
+
+func (c *inquiry) readClaim(row AuditRow) (claim, bool) {
+	b, ok := c.readPreflight(row)
 	if !ok {
 		return claim{}, false
 	}
-	if b.Claim == nil || b.Verdict.Plan == nil {
-		c.report(AuditBody, rowName(row), "it is a claim without a claim or a plan")
+	if b.Claim == nil || b.verdict.Plan == nil {
+		c.reportf(AuditBody, rowName(row), "it is a claim without a claim or a plan")
 		return claim{}, false
 	}
 	x := claim{
 		proposal: orEmpty(row.ProposalID), user: orEmpty(row.UserID), account: row.Chain, request: *b.Request.ID,
-		execution: *b.Claim.ExecutionID, at: *b.Verdict.At, seen: row.At, version: *b.Verdict.PolicyVersion,
-		passed: len(*b.Verdict.Checks) > 0, plan: b.Verdict.Plan.plan(),
+		execution: *b.Claim.ExecutionID, at: *b.verdict.At, seen: row.At, version: *b.verdict.PolicyVersion,
+		passed: len(*b.verdict.Checks) > 0, plan: b.verdict.Plan.plan(), planText: string(*b.Claim.Plan),
 	}
-	for _, check := range *b.Verdict.Checks {
+	for _, check := range *b.verdict.Checks {
 		x.passed = x.passed && *check.Passed
 	}
 	return x, true
@@ -197,7 +227,7 @@ func (c *inquiry) end(x *claim, row AuditRow) {
 	}
 	x.outcome = executed
 	e := c.executions[x.execution]
-	x.filled = trade{ref: x.proposal, market: e.Market, asset: baseOf(e.Market), side: e.Side, known: x.at}
+	x.filled = deal{ref: x.proposal, market: e.Market, asset: baseOf(e.Market), side: e.Side, known: x.at}
 	if o, there := c.orderOf(e); there {
 		x.filled.amount, x.filled.quote, x.filled.at = o.FilledAmount, o.FilledQuote, o.lastFill()
 		return
@@ -212,15 +242,11 @@ func (c *inquiry) end(x *claim, row AuditRow) {
 // readPrices notes the lowest price that any preflight saw in each market.
 func (c *inquiry) readPrices() {
 	c.lowest = map[string]decimal.Decimal{}
-	for _, row := range c.r.Audit {
-		if row.Kind != kindClaimed && row.Kind != kindBlocked {
+	for _, b := range c.preflights {
+		if b.verdict.Plan == nil {
 			continue
 		}
-		b, ok := body[preflightWire](c, row)
-		if !ok || b.Verdict.Plan == nil {
-			continue
-		}
-		p := b.Verdict.Plan.plan()
+		p := b.verdict.Plan.plan()
 		if low, seen := c.lowest[p.Market]; !seen || p.ReferencePrice.LessThan(low) {
 			c.lowest[p.Market] = p.ReferencePrice
 		}
@@ -232,7 +258,7 @@ func (c *inquiry) readPrices() {
 func body[T any](c *inquiry, row AuditRow) (T, bool) {
 	v, err := decode[T](row.Body)
 	if err != nil {
-		c.report(AuditBody, rowName(row), "%s: %v", row.Kind, err)
+		c.reportf(AuditBody, rowName(row), "%s: %v", row.Kind, err)
 	}
 	return v, err == nil
 }

@@ -24,7 +24,7 @@ func (c *inquiry) withinExposure(x claim, p policy) {
 		market = market.Add(base.Mul(c.lowPrice(x.plan.Market, x)))
 	}
 	if exceeds(&market, p.perMarket) || exceeds(&account, p.perAll) {
-		c.report(LimitExposure, x.proposal, "with it at least %s in %s and %s on the account; the limits are %s and %s",
+		c.reportf(LimitExposure, x.proposal, "with it at least %s in %s and %s on the account; the limits are %s and %s",
 			market, x.plan.Market, account, show(p.perMarket), show(p.perAll))
 	}
 }

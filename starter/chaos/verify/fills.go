@@ -21,15 +21,18 @@ func fillsAgree(c *inquiry) {
 			recorded[key] = map[string]FillRow{}
 		}
 		if _, twice := recorded[key][f.FillID]; twice {
-			c.report(FillsRecorded, f.FillID, "it is recorded twice")
+			c.reportf(FillsRecorded, f.FillID, "it is recorded twice")
 		}
 		recorded[key][f.FillID] = f
 		if e := c.executions[f.ExecutionID]; e.Status != executed || e.Market != f.Market || orEmpty(e.OrderID) != f.OrderID {
-			c.report(FillsRecorded, f.FillID, "it is of order %s, which execution %d (%s) did not record", key, f.ExecutionID, e.Status)
+			c.reportf(FillsRecorded, f.FillID, "it is of order %s, which execution %d (%s) did not record", key, f.ExecutionID, e.Status)
 		}
 	}
 	for _, e := range c.accountExecutions() {
 		o, there := c.orderOf(e)
+		if e.Status != executed && (!e.FilledAmount.IsZero() || !e.FilledQuote.IsZero() || !e.FeePaid.IsZero() || e.FeeCurrency != "" || e.OrderStatus != nil) {
+			c.reportf(SumsRecorded, e.ProposalID, "it is %s and says that %s was filled for %s", e.Status, e.FilledAmount, e.FilledQuote)
+		}
 		if !there || e.Status != executed {
 			continue
 		}
@@ -47,17 +50,17 @@ func (c *inquiry) fillsOf(o Order, recorded map[string]FillRow) {
 		row, there := recorded[f.ID]
 		switch want := fillRow(f); {
 		case !there:
-			c.report(FillsRecorded, f.ID, "fill of order %s is not recorded", o.Key())
+			c.reportf(FillsRecorded, f.ID, "fill of order %s is not recorded", o.Key())
 		case f.Fee == nil:
-			c.report(FillsRecorded, f.ID, "fill of order %s is not settled yet", o.Key())
+			c.reportf(FillsRecorded, f.ID, "fill of order %s is not settled yet", o.Key())
 		case want != fillRow(Fill{row.FillID, row.FilledAt, row.Amount, row.Price, row.Taker, &row.Fee, row.FeeCurrency}):
-			c.report(FillsRecorded, f.ID, "at the exchange: %s; recorded: %s", want,
+			c.reportf(FillsRecorded, f.ID, "at the exchange: %s; recorded: %s", want,
 				fillRow(Fill{row.FillID, row.FilledAt, row.Amount, row.Price, row.Taker, &row.Fee, row.FeeCurrency}))
 		}
 	}
 	for id := range recorded {
 		if !at[id] {
-			c.report(FillsRecorded, id, "order %s has no such fill", o.Key())
+			c.reportf(FillsRecorded, id, "order %s has no such fill", o.Key())
 		}
 	}
 }
@@ -70,7 +73,7 @@ func fillRow(f Fill) string {
 func (c *inquiry) sumsOf(o Order, e ExecutionRow) {
 	if !e.FilledAmount.Equal(o.FilledAmount) || !e.FilledQuote.Equal(o.FilledQuote) || !e.FeePaid.Equal(o.FeePaid) ||
 		o.FilledAmount.IsPositive() && e.FeeCurrency != o.FeeCurrency {
-		c.report(SumsRecorded, e.ProposalID, "order %s: %s for %s, fee %s %s; recorded: %s for %s, fee %s %s", o.Key(),
+		c.reportf(SumsRecorded, e.ProposalID, "order %s: %s for %s, fee %s %s; recorded: %s for %s, fee %s %s", o.Key(),
 			o.FilledAmount, o.FilledQuote, o.FeePaid, o.FeeCurrency, e.FilledAmount, e.FilledQuote, e.FeePaid, e.FeeCurrency)
 	}
 }
@@ -81,13 +84,19 @@ func (c *inquiry) ledgerSums() {
 	for _, o := range c.l.Orders {
 		amount, quote, fee, settled := o.sums()
 		if !amount.Equal(o.FilledAmount) || !quote.Equal(o.FilledQuote) || settled && !fee.Equal(o.FeePaid) {
-			c.report(LedgerAddsUp, o.Key().String(), "its fills are %s for %s, fee %s; it says %s for %s, fee %s",
+			c.reportf(LedgerAddsUp, o.Key().String(), "its fills are %s for %s, fee %s; it says %s for %s, fee %s",
 				amount, quote, fee, o.FilledAmount, o.FilledQuote, o.FeePaid)
 		}
+		if gives := map[bool]string{true: quoteOf(o.Market), false: baseOf(o.Market)}[o.Side == buy]; o.OnHoldAsset != gives || o.FeeCurrency != quoteOf(o.Market) {
+			c.reportf(LedgerAddsUp, o.Key().String(), "a %s holds %s and pays its fee in %s", o.Side, o.OnHoldAsset, o.FeeCurrency)
+		}
 		for _, f := range o.Fills {
+			if f.Fee != nil && f.FeeCurrency != o.FeeCurrency {
+				c.reportf(LedgerAddsUp, o.Key().String(), "the fee of fill %s is in %s", f.ID, f.FeeCurrency)
+			}
 			id := OrderKey{o.Market, f.ID}
 			if other, twice := seen[id]; twice {
-				c.report(LedgerAddsUp, o.Key().String(), "fill %s is also of order %s", f.ID, other)
+				c.reportf(LedgerAddsUp, o.Key().String(), "fill %s is also of order %s", f.ID, other)
 			}
 			seen[id] = o.Key()
 		}
@@ -129,7 +138,7 @@ func tradesAgree(c *inquiry) {
 	}
 	for id := range rows {
 		if _, known := c.executions[id]; !known {
-			c.report(TradeRecorded, fmt.Sprint("execution ", id), "there is a trade of an execution that does not exist")
+			c.reportf(TradeRecorded, fmt.Sprint("execution ", id), "there is a trade of an execution that does not exist")
 		}
 	}
 	for _, e := range c.accountExecutions() {
@@ -142,7 +151,7 @@ func tradesAgree(c *inquiry) {
 			want = 1
 		}
 		if len(rows[e.ID]) != want {
-			c.report(TradeRecorded, e.ProposalID, "it has %d trades and should have %d", len(rows[e.ID]), want)
+			c.reportf(TradeRecorded, e.ProposalID, "it has %d trades and should have %d", len(rows[e.ID]), want)
 			continue
 		}
 		for _, t := range rows[e.ID] {
@@ -155,12 +164,12 @@ func (c *inquiry) tradeIs(o Order, e ExecutionRow, t TradeRow) {
 	switch {
 	case t.UserID != e.UserID || orEmpty(t.AccountID) != e.AccountID || orEmpty(t.ProposalID) != e.ProposalID ||
 		orEmpty(t.Market) != o.Market || t.Asset != baseOf(o.Market) || t.Side != o.Side:
-		c.report(TradeRecorded, e.ProposalID, "its trade is a %s of %s in %s by %s", t.Side, t.Asset, orEmpty(t.Market), t.UserID)
+		c.reportf(TradeRecorded, e.ProposalID, "its trade is a %s of %s in %s by %s", t.Side, t.Asset, orEmpty(t.Market), t.UserID)
 	case !same(t.Amount, &o.FilledAmount) || !same(t.AmountQuote, &o.FilledQuote) || !same(t.Fee, &o.FeePaid) || orEmpty(t.FeeCurrency) != o.FeeCurrency:
-		c.report(TradeRecorded, e.ProposalID, "order %s: %s for %s, fee %s %s; its trade: %s for %s, fee %s %s", o.Key(),
+		c.reportf(TradeRecorded, e.ProposalID, "order %s: %s for %s, fee %s %s; its trade: %s for %s, fee %s %s", o.Key(),
 			o.FilledAmount, o.FilledQuote, o.FeePaid, o.FeeCurrency, show(t.Amount), show(t.AmountQuote), show(t.Fee), orEmpty(t.FeeCurrency))
 	case !t.ExecutedAt.Equal(o.lastFill()):
-		c.report(TradeRecorded, e.ProposalID, "order %s last traded at %s, recorded is %s", o.Key(),
+		c.reportf(TradeRecorded, e.ProposalID, "order %s last traded at %s, recorded is %s", o.Key(),
 			o.lastFill().UTC().Format(time.RFC3339Nano), t.ExecutedAt.UTC().Format(time.RFC3339Nano))
 	}
 }

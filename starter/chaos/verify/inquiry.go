@@ -23,6 +23,7 @@ type inquiry struct {
 	attempts   map[int64][]AttemptRow     // by execution, by number
 	excused    map[OrderKey]bool          // listed as different after a restore
 	policies   map[policyKey]policy       // those that decode
+	preflights []preflightRow             // by chain and number
 	claims     []claim                    // by time
 	kinds      map[string][]AuditRow      // by chain and number
 	lowest     map[string]decimal.Decimal // lowest reference price seen per market
@@ -101,7 +102,7 @@ func (c *inquiry) accountExecutions() []ExecutionRow {
 	return list
 }
 
-func (c *inquiry) report(rule, subject, format string, args ...any) {
+func (c *inquiry) reportf(rule, subject, format string, args ...any) {
 	c.found = append(c.found, Violation{rule, subject, fmt.Sprintf(format, args...)})
 }
 

@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,13 +66,37 @@ type Fill struct {
 
 // ReadLedger reads the exchange's ledger from its admin side, whose address
 // looks like http://127.0.0.1:8090/admin. A field that is missing is an error,
-// never a zero. The caller reads it when nothing moves: orders and balances
-// are two requests.
+// never a zero. Orders and balances are two requests, so it reads until no
+// order moved between them; an error when they do not stand still.
 func ReadLedger(ctx context.Context, adminURL string) (Ledger, error) {
+	const tries = 10
+	before, err := get(ctx, adminURL+"/orders")
+	for range tries {
+		if err != nil {
+			return Ledger{}, err
+		}
+		sums, err := get(ctx, adminURL+"/ledger")
+		if err != nil {
+			return Ledger{}, err
+		}
+		after, err := get(ctx, adminURL+"/orders")
+		if err != nil {
+			return Ledger{}, err
+		}
+		if bytes.Equal(before, after) {
+			return readLedger(after, sums)
+		}
+		before = after
+	}
+	return Ledger{}, errors.New("ledger: orders kept moving while it was read")
+}
+
+// readLedger decodes the two answers that make a ledger.
+func readLedger(orders, sums []byte) (Ledger, error) {
 	var l Ledger
-	rows, err := get[[]orderWire](ctx, adminURL+"/orders")
-	if err != nil {
-		return l, err
+	var rows []orderWire
+	if err := json.Unmarshal(orders, &rows); err != nil {
+		return l, fmt.Errorf("ledger: orders: %w", err)
 	}
 	for i, row := range rows {
 		if err := complete(row); err != nil {
@@ -82,36 +108,33 @@ func ReadLedger(ctx context.Context, adminURL string) (Ledger, error) {
 		}
 		l.Orders = append(l.Orders, o)
 	}
-	sums, err := get[ledgerWire](ctx, adminURL+"/ledger")
-	if err != nil {
-		return l, err
+	var w ledgerWire
+	if err := json.Unmarshal(sums, &w); err != nil {
+		return l, fmt.Errorf("ledger: balances: %w", err)
 	}
-	return l, sums.into(&l)
+	return l, w.into(&l)
 }
 
 const ledgerPatience = time.Minute
 
-func get[T any](ctx context.Context, url string) (v T, err error) {
+func get(ctx context.Context, url string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, ledgerPatience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return v, fmt.Errorf("ledger: %w", err)
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	reply, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return v, fmt.Errorf("ledger: %w", err)
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	defer reply.Body.Close()
 	body, err := io.ReadAll(reply.Body)
 	if err != nil {
-		return v, fmt.Errorf("ledger: %s: %w", url, err)
+		return nil, fmt.Errorf("ledger: %s: %w", url, err)
 	}
 	if reply.StatusCode != http.StatusOK {
-		return v, fmt.Errorf("ledger: %s answered %s", url, reply.Status)
+		return nil, fmt.Errorf("ledger: %s answered %s", url, reply.Status)
 	}
-	if err := json.Unmarshal(body, &v); err != nil {
-		return v, fmt.Errorf("ledger: %s: %w", url, err)
-	}
-	return v, nil
+	return body, nil
 }

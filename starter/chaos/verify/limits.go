@@ -11,9 +11,9 @@ import (
 // have taken from its time to its commit: until then nobody could see it.
 const commitSlack = time.Second
 
-// trade is what counts against the limits of a claim: an execution from its
+// deal is what counts against the limits of a claim: an execution from its
 // claim to its end, then its last fill, and rows that other programs recorded.
-type trade struct {
+type deal struct {
 	ref, market, asset, side string
 	at                       time.Time // last fill; the claim while it is open
 	known                    time.Time // since when the records hold it
@@ -21,7 +21,7 @@ type trade struct {
 	amount, quote            decimal.Decimal
 }
 
-func (t trade) age(now time.Time) time.Duration {
+func (t deal) age(now time.Time) time.Duration {
 	if t.open || t.at.After(now) {
 		return 0
 	}
@@ -36,7 +36,7 @@ func limitsHold(c *inquiry) {
 		key := policyKey{x.user, x.account, x.version}
 		p, known := c.policies[key]
 		if !known {
-			c.report(LimitPolicy, x.proposal, "it was claimed under a policy that is not stored: %s", key)
+			c.reportf(LimitPolicy, x.proposal, "it was claimed under a policy that is not stored: %s", key)
 			continue
 		}
 		c.underPolicy(x, p)
@@ -51,21 +51,21 @@ func limitsHold(c *inquiry) {
 
 func (c *inquiry) underPolicy(x claim, p policy) {
 	if !x.passed {
-		c.report(LimitPolicy, x.proposal, "it was claimed although a check had not passed")
+		c.reportf(LimitPolicy, x.proposal, "it was claimed although a check had not passed")
 	}
 	for _, row := range c.kinds[kindPolicy] {
 		if row.Chain != x.account || orEmpty(row.UserID) != x.user || !row.At.Add(commitSlack).Before(x.at) {
 			continue
 		}
 		if b, err := decode[policyStoredWire](row.Body); err == nil && *b.Version > x.version {
-			c.report(LimitPolicy, x.proposal, "it was claimed under version %d after version %d was stored", x.version, *b.Version)
+			c.reportf(LimitPolicy, x.proposal, "it was claimed under version %d after version %d was stored", x.version, *b.Version)
 		}
 	}
 	if !p.allowed[x.plan.Market] {
-		c.report(LimitAllowlist, x.proposal, "%s is not on the allowlist of version %d", x.plan.Market, x.version)
+		c.reportf(LimitAllowlist, x.proposal, "%s is not on the allowlist of version %d", x.plan.Market, x.version)
 	}
 	if had := c.proposals[x.proposal].Confidence; had == nil || had.LessThan(p.minConfidence) {
-		c.report(LimitConfidence, x.proposal, "its confidence is %s, asked for is %s", show(had), p.minConfidence)
+		c.reportf(LimitConfidence, x.proposal, "its confidence is %s, asked for is %s", show(had), p.minConfidence)
 	}
 }
 
@@ -73,18 +73,18 @@ func (c *inquiry) underPolicy(x claim, p policy) {
 func (c *inquiry) withinSize(x claim, p policy) {
 	most := x.plan.mostQuote()
 	if !most.Equal(x.plan.WorstQuote) {
-		c.report(LimitSize, x.proposal, "its plan can move %s and counts %s", most, x.plan.WorstQuote)
+		c.reportf(LimitSize, x.proposal, "its plan can move %s and counts %s", most, x.plan.WorstQuote)
 	}
 	if exceeds(&most, p.maxQuote) || exceeds(&x.filled.quote, p.maxQuote) {
-		c.report(LimitSize, x.proposal, "planned %s, filled %s in quote; the cap is %s", most, x.filled.quote, p.maxQuote)
+		c.reportf(LimitSize, x.proposal, "planned %s, filled %s in quote; the cap is %s", most, x.filled.quote, p.maxQuote)
 	}
 	limit, listed := p.maxBase[baseOf(x.plan.Market)]
 	switch {
 	case p.maxBase == nil:
 	case !listed:
-		c.report(LimitSize, x.proposal, "the policy sets no cap in %s", baseOf(x.plan.Market))
+		c.reportf(LimitSize, x.proposal, "the policy sets no cap in %s", baseOf(x.plan.Market))
 	case x.plan.takesMoreThan(limit), exceeds(&x.filled.amount, &limit):
-		c.report(LimitSize, x.proposal, "planned %s or %s in quote, filled %s in base; the cap is %s",
+		c.reportf(LimitSize, x.proposal, "planned %s or %s in quote, filled %s in base; the cap is %s",
 			show(x.plan.Amount), show(x.plan.AmountQuote), x.filled.amount, limit)
 	}
 }
@@ -113,26 +113,26 @@ func (p plan) mostQuote() decimal.Decimal {
 }
 
 // tradesBefore lists what of the user counts against x, on every account.
-func (c *inquiry) tradesBefore(x claim) []trade {
-	var list []trade
+func (c *inquiry) tradesBefore(x claim) []deal {
+	var list []deal
 	for _, y := range c.claims {
 		switch {
 		case y.user != x.user || !y.at.Before(x.at):
 		case y.openAt(x):
-			list = append(list, trade{ref: y.proposal, asset: baseOf(y.plan.Market), side: y.plan.Side, at: y.at, known: y.at, open: true})
+			list = append(list, deal{ref: y.proposal, asset: baseOf(y.plan.Market), side: y.plan.Side, at: y.at, known: y.at, open: true})
 		case y.filled.amount.IsPositive():
 			list = append(list, y.filled)
 		}
 	}
 	for _, t := range c.r.Trades {
 		if t.ExecutionID == nil && t.UserID == x.user && t.RecordedAt.Add(commitSlack).Before(x.at) {
-			list = append(list, trade{ref: fmt.Sprint("trade_history ", t.ID), asset: t.Asset, side: t.Side, at: t.ExecutedAt, known: t.RecordedAt})
+			list = append(list, deal{ref: fmt.Sprint("trade_history ", t.ID), asset: t.Asset, side: t.Side, at: t.ExecutedAt, known: t.RecordedAt})
 		}
 	}
 	return list
 }
 
-func (c *inquiry) withinCounts(x claim, p policy, trades []trade) {
+func (c *inquiry) withinCounts(x claim, p policy, trades []deal) {
 	today, hour := 0, 0
 	for _, t := range trades {
 		if t.open || date(t.at, p.zone) >= date(x.at, p.zone) {
@@ -143,34 +143,34 @@ func (c *inquiry) withinCounts(x claim, p policy, trades []trade) {
 		}
 	}
 	if p.perDay != nil && today >= *p.perDay {
-		c.report(LimitDay, x.proposal, "%d trades that day before it; the limit is %d", today, *p.perDay)
+		c.reportf(LimitDay, x.proposal, "%d trades that day before it; the limit is %d", today, *p.perDay)
 	}
 	if p.perHour != nil && hour >= *p.perHour {
-		c.report(LimitHour, x.proposal, "%d trades in the 60 minutes before it; the limit is %d", hour, *p.perHour)
+		c.reportf(LimitHour, x.proposal, "%d trades in the 60 minutes before it; the limit is %d", hour, *p.perHour)
 	}
 }
 
 // date is a calendar day as text that sorts like it.
 func date(at time.Time, zone *time.Location) string { return at.In(zone).Format(time.DateOnly) }
 
-func (c *inquiry) cooledDown(x claim, p policy, trades []trade) {
+func (c *inquiry) cooledDown(x claim, p policy, trades []deal) {
 	for _, t := range trades {
 		age := t.age(x.at)
 		if t.asset != baseOf(x.plan.Market) {
 			continue
 		}
 		if age < p.cooldown && !c.overridden(x, t, func(o OverrideRow) bool { return o.Cooldown }) {
-			c.report(LimitCooldown, x.proposal, "%s traded %s before it (%s); the cooldown is %s", t.asset, age, t.ref, p.cooldown)
+			c.reportf(LimitCooldown, x.proposal, "%s traded %s before it (%s); the cooldown is %s", t.asset, age, t.ref, p.cooldown)
 		}
 		if age < p.antiFlip && t.side != x.plan.Side && !c.overridden(x, t, func(o OverrideRow) bool { return o.AntiFlip }) {
-			c.report(LimitAntiFlip, x.proposal, "a %s of %s traded %s before it (%s); the anti-flip time is %s", t.side, t.asset, age, t.ref, p.antiFlip)
+			c.reportf(LimitAntiFlip, x.proposal, "a %s of %s traded %s before it (%s); the anti-flip time is %s", t.side, t.asset, age, t.ref, p.antiFlip)
 		}
 	}
 }
 
 // overridden reports whether x consumed an override that looks past t: one
 // that was alive and that was stored when t was known.
-func (c *inquiry) overridden(x claim, t trade, lifts func(OverrideRow) bool) bool {
+func (c *inquiry) overridden(x claim, t deal, lifts func(OverrideRow) bool) bool {
 	for _, o := range c.r.Overrides {
 		alive := x.at.Before(o.ExpiresAt) || o.ID == x.request
 		if o.ProposalID == x.proposal && o.ConsumedBy != nil && *o.ConsumedBy == x.request && lifts(o) && alive && !t.known.After(o.StoredAt) {
@@ -191,6 +191,6 @@ func (c *inquiry) notRepeating(x claim, p policy) {
 		}
 	}
 	if count >= p.throttle.executions {
-		c.report(LimitThrottle, x.proposal, "%d claims on the account in the %s before it; the limit is %d", count, p.throttle.window, p.throttle.executions)
+		c.reportf(LimitThrottle, x.proposal, "%d claims on the account in the %s before it; the limit is %d", count, p.throttle.window, p.throttle.executions)
 	}
 }

@@ -16,7 +16,7 @@ func ordersKnown(c *inquiry) {
 			for _, o := range orders {
 				keys = append(keys, o.Key().String())
 			}
-			c.report(OneOrder, id, "%d orders: %s", len(orders), strings.Join(keys, ", "))
+			c.reportf(OneOrder, id, "%d orders: %s", len(orders), strings.Join(keys, ", "))
 		}
 	}
 	for _, o := range c.own {
@@ -24,9 +24,9 @@ func ordersKnown(c *inquiry) {
 		switch {
 		case c.excused[o.Key()]:
 		case !known:
-			c.report(OrderKnown, o.Key().String(), "no execution has its client order ID %q", o.ClientOrderID)
+			c.reportf(OrderKnown, o.Key().String(), "no execution has its client order ID %q", o.ClientOrderID)
 		case e.Market != o.Market || e.Side != o.Side:
-			c.report(OrderKnown, o.Key().String(), "it is a %s; proposal %s is a %s in %s", o.Side, e.ProposalID, e.Side, e.Market)
+			c.reportf(OrderKnown, o.Key().String(), "it is a %s; proposal %s is a %s in %s", o.Side, e.ProposalID, e.Side, e.Market)
 		default:
 			c.knownAs(o, e)
 			c.asPlanned(o, e)
@@ -42,7 +42,7 @@ func (c *inquiry) knownAs(o Order, e ExecutionRow) {
 	}
 	for _, id := range c.accepted(e.ID) {
 		if id != o.OrderID {
-			c.report(OrderKnown, o.Key().String(), "proposal %s has order %s", e.ProposalID, id)
+			c.reportf(OrderKnown, o.Key().String(), "proposal %s has order %s", e.ProposalID, id)
 		}
 	}
 }
@@ -50,17 +50,17 @@ func (c *inquiry) knownAs(o Order, e ExecutionRow) {
 func (c *inquiry) asPlanned(o Order, e ExecutionRow) {
 	p, err := readPlan(e.Plan)
 	if err != nil {
-		c.report(OrderPlanned, e.ProposalID, "its plan: %v", err)
+		c.reportf(OrderPlanned, e.ProposalID, "its plan: %v", err)
 		return
 	}
 	sent := fmt.Sprintf("%s %s %s %s amount %s amountQuote %s price %s", o.Market, o.Side, o.Type, o.TimeInForce, show(o.Amount), show(o.AmountQuote), show(o.Price))
 	if o.Market != p.Market || o.Side != p.Side || o.Type != p.OrderType || o.TimeInForce != p.TimeInForce ||
 		!same(o.Amount, p.Amount) || !same(o.AmountQuote, p.AmountQuote) || !same(o.Price, p.Price) {
-		c.report(OrderPlanned, o.Key().String(), "sent was %s; planned was %s", sent, e.Plan)
+		c.reportf(OrderPlanned, o.Key().String(), "sent was %s; planned was %s", sent, e.Plan)
 	}
 	for _, f := range o.Fills {
 		if o.Price != nil && (o.Side == buy && f.Price.GreaterThan(*o.Price) || o.Side != buy && f.Price.LessThan(*o.Price)) {
-			c.report(OrderPlanned, o.Key().String(), "fill %s at %s is worse than %s", f.ID, f.Price, o.Price)
+			c.reportf(OrderPlanned, o.Key().String(), "fill %s at %s is worse than %s", f.ID, f.Price, o.Price)
 		}
 	}
 }
@@ -73,11 +73,11 @@ func ordersExist(c *inquiry) {
 		ids := c.accepted(e.ID)
 		switch {
 		case e.Status == executed && (len(ids) != 1 || ids[0] != orEmpty(e.OrderID)):
-			c.report(OneAccepted, e.ProposalID, "order %q; accepted attempts: %q", orEmpty(e.OrderID), ids)
+			c.reportf(OneAccepted, e.ProposalID, "order %q; accepted attempts: %q", orEmpty(e.OrderID), ids)
 		case e.Status == failed && len(ids) > 0:
-			c.report(OneAccepted, e.ProposalID, "it is FAILED; accepted attempts: %q", ids)
+			c.reportf(OneAccepted, e.ProposalID, "it is FAILED; accepted attempts: %q", ids)
 		case e.Status != executed && e.OrderID != nil:
-			c.report(OneAccepted, e.ProposalID, "it is %s and has order %s", e.Status, *e.OrderID)
+			c.reportf(OneAccepted, e.ProposalID, "it is %s and has order %s", e.Status, *e.OrderID)
 		}
 		if e.OrderID != nil {
 			c.exists(e, *e.OrderID)
@@ -95,11 +95,22 @@ func (c *inquiry) exists(e ExecutionRow, orderID string) {
 	o, there := c.orders[key]
 	switch {
 	case !there:
-		c.report(OrderExists, e.ProposalID, "the exchange has no order %s", key)
+		c.reportf(OrderExists, e.ProposalID, "the exchange has no order %s", key)
 	case o.Side != e.Side:
-		c.report(OrderExists, e.ProposalID, "order %s is a %s, recorded is a %s", key, o.Side, e.Side)
+		c.reportf(OrderExists, e.ProposalID, "order %s is a %s, recorded is a %s", key, o.Side, e.Side)
 	case !strings.EqualFold(o.ClientOrderID, e.ClientOrderID):
-		c.report(OrderExists, e.ProposalID, "order %s has client order ID %q, recorded is %s", key, o.ClientOrderID, e.ClientOrderID)
+		c.reportf(OrderExists, e.ProposalID, "order %s has client order ID %q, recorded is %s", key, o.ClientOrderID, e.ClientOrderID)
+	}
+}
+
+// differencesTrue asks the exchange for every order that is listed as
+// different: a list of what is not there would excuse nothing and hide much.
+func differencesTrue(c *inquiry) {
+	for _, d := range c.r.Differences {
+		key := OrderKey{d.Market, d.OrderID}
+		if _, there := c.orders[key]; !there && d.AccountID == c.o.Account {
+			c.reportf(DifferentTrue, key.String(), "it is listed as %s and the exchange does not have it", d.Kind)
+		}
 	}
 }
 
@@ -109,14 +120,14 @@ func (c *inquiry) withinProposal(e ExecutionRow) {
 	plan, err := readPlan(e.Plan)
 	switch {
 	case !known:
-		c.report(StatusAgrees, e.ProposalID, "execution %d has no proposal", e.ID)
+		c.reportf(StatusAgrees, e.ProposalID, "execution %d has no proposal", e.ID)
 	case err != nil: // reported with its order, if it has one
 	case plan.Market != p.Market || plan.Side != p.Side || e.Market != p.Market || e.Side != p.Side || e.UserID != p.UserID || e.AccountID != p.AccountID:
-		c.report(OrderPlanned, e.ProposalID, "it is a %s in %s of %s; planned was %s", p.Side, p.Market, p.UserID, e.Plan)
+		c.reportf(OrderPlanned, e.ProposalID, "it is a %s in %s of %s; planned was %s", p.Side, p.Market, p.UserID, e.Plan)
 	case exceeds(plan.Amount, p.Amount) || exceeds(plan.AmountQuote, p.AmountQuote):
-		c.report(OrderPlanned, e.ProposalID, "proposed was amount %s, amountQuote %s; planned was %s", show(p.Amount), show(p.AmountQuote), e.Plan)
+		c.reportf(OrderPlanned, e.ProposalID, "proposed was amount %s, amountQuote %s; planned was %s", show(p.Amount), show(p.AmountQuote), e.Plan)
 	case p.Price != nil && plan.Price != nil && (p.Side == buy && exceeds(plan.Price, p.Price) || p.Side != buy && exceeds(p.Price, plan.Price)):
-		c.report(OrderPlanned, e.ProposalID, "proposed was price %s; planned was %s", show(p.Price), e.Plan)
+		c.reportf(OrderPlanned, e.ProposalID, "proposed was price %s; planned was %s", show(p.Price), e.Plan)
 	}
 }
 
@@ -125,10 +136,10 @@ func (c *inquiry) clientIDs() {
 	seen := map[string]string{}
 	for _, e := range c.r.Executions {
 		if want := clientOrderID(c.r.Installation, e.AccountID, e.UserID, e.ProposalID); !strings.EqualFold(want, e.ClientOrderID) {
-			c.report(ClientID, e.ProposalID, "it is %s and should be %s", e.ClientOrderID, want)
+			c.reportf(ClientID, e.ProposalID, "it is %s and should be %s", e.ClientOrderID, want)
 		}
 		if other, twice := seen[e.ClientOrderID]; twice {
-			c.report(ClientID, e.ProposalID, "it shares %s with %s", e.ClientOrderID, other)
+			c.reportf(ClientID, e.ProposalID, "it shares %s with %s", e.ClientOrderID, other)
 		}
 		seen[e.ClientOrderID] = e.ProposalID
 	}

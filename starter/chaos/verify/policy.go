@@ -109,7 +109,7 @@ func (c *inquiry) readPolicies() {
 		key := policyKey{row.UserID, row.AccountID, row.Version}
 		p, err := readPolicy(row.Body)
 		if err != nil {
-			c.report(LimitPolicy, key.String(), "it cannot be read: %v", err)
+			c.reportf(LimitPolicy, key.String(), "it cannot be read: %v", err)
 			continue
 		}
 		c.policies[key] = p

@@ -12,6 +12,7 @@ const (
 	AnswerTaken   = "answer-taken"
 	StatusAgrees  = "status-agrees"
 	OverWhenFinal = "over-when-final"
+	DifferentTrue = "differences-true"
 
 	FillsRecorded = "fills-recorded"
 	SumsRecorded  = "sums-recorded"
@@ -69,6 +70,7 @@ func Rules() []Rule {
 		{AnswerTaken, "Nothing is EXECUTING or UNRESOLVED whose answer the exchange had: a final order, or surely none."},
 		{StatusAgrees, "Proposal and execution say the same, and an execution has an end exactly when it is over."},
 		{OverWhenFinal, "The order of an execution that is over is final at the exchange, in the status that was recorded."},
+		{DifferentTrue, "Every difference that our records list is of an order that the exchange has."},
 
 		{FillsRecorded, "The fills at the exchange and the rows of order_fills are the same, one to one: amounts, prices, fees, times."},
 		{SumsRecorded, "What an execution says was filled and paid is what the exchange says."},

@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // openStatus are the words of the exchange for an order that may still trade,
 // finalStatus those for one that may not. Anything else is neither.
@@ -22,11 +25,14 @@ var executionOf = map[string][]string{
 func statusesAgree(c *inquiry) {
 	for _, p := range c.r.Proposals {
 		e, claimed := c.ofProposal[p.ID]
-		if !contains(executionOf[p.Status], e.Status) {
-			c.report(StatusAgrees, p.ID, "it is %s and its execution %q", p.Status, e.Status)
+		if !slices.Contains(executionOf[p.Status], e.Status) {
+			c.reportf(StatusAgrees, p.ID, "it is %s and its execution %q", p.Status, e.Status)
 		}
 		if claimed && (e.EndedAt != nil) != (e.Status == executed || e.Status == failed) {
-			c.report(StatusAgrees, p.ID, "its execution is %s and ended: %t", e.Status, e.EndedAt != nil)
+			c.reportf(StatusAgrees, p.ID, "its execution is %s and ended: %t", e.Status, e.EndedAt != nil)
+		}
+		if !slices.ContainsFunc(c.r.Accounts, func(a AccountRow) bool { return a.ID == p.AccountID }) {
+			c.reportf(StatusAgrees, p.ID, "there is no account %s", p.AccountID)
 		}
 		if p.AccountID != c.o.Account {
 			continue
@@ -40,20 +46,11 @@ func statusesAgree(c *inquiry) {
 		default:
 			for _, o := range orders {
 				if !c.excused[o.Key()] {
-					c.report(NoOrderClosed, p.ID, "it is %s and the exchange has order %s", p.Status, o.Key())
+					c.reportf(NoOrderClosed, p.ID, "it is %s and the exchange has order %s", p.Status, o.Key())
 				}
 			}
 		}
 	}
-}
-
-func contains(list []string, text string) bool {
-	for _, s := range list {
-		if s == text {
-			return true
-		}
-	}
-	return false
 }
 
 // Bounds of the order protocol.
@@ -67,13 +64,13 @@ func (c *inquiry) unanswered(p ProposalRow, e ExecutionRow, orders []Order) {
 	for _, o := range orders {
 		switch {
 		case !openStatus[o.Status]:
-			c.report(AnswerTaken, p.ID, "it is %s and order %s is %s", p.Status, o.Key(), o.Status)
+			c.reportf(AnswerTaken, p.ID, "it is %s and order %s is %s", p.Status, o.Key(), o.Status)
 		case p.Status == unresolved || len(c.accepted(e.ID)) == 0:
-			c.report(AnswerTaken, p.ID, "it is %s, nothing was accepted, and the exchange has order %s", p.Status, o.Key())
+			c.reportf(AnswerTaken, p.ID, "it is %s, nothing was accepted, and the exchange has order %s", p.Status, o.Key())
 		}
 	}
 	if sure := c.surelyNone(e); len(orders) == 0 && c.r.Now.After(sure) {
-		c.report(AnswerTaken, p.ID, "it is %s and the exchange has no order, as was sure since %s", p.Status, sure.UTC().Format(time.RFC3339))
+		c.reportf(AnswerTaken, p.ID, "it is %s and the exchange has no order, as was sure since %s", p.Status, sure.UTC().Format(time.RFC3339))
 	}
 }
 
@@ -100,8 +97,8 @@ func (c *inquiry) over(e ExecutionRow) {
 	switch {
 	case !there: // another rule's
 	case !finalStatus[o.Status]:
-		c.report(OverWhenFinal, e.ProposalID, "it is EXECUTED and order %s is %s", o.Key(), o.Status)
+		c.reportf(OverWhenFinal, e.ProposalID, "it is EXECUTED and order %s is %s", o.Key(), o.Status)
 	case o.Status != orEmpty(e.OrderStatus):
-		c.report(OverWhenFinal, e.ProposalID, "order %s is %s, recorded is %s", o.Key(), o.Status, orEmpty(e.OrderStatus))
+		c.reportf(OverWhenFinal, e.ProposalID, "order %s is %s, recorded is %s", o.Key(), o.Status, orEmpty(e.OrderStatus))
 	}
 }

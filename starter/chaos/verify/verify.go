@@ -55,7 +55,7 @@ func (k OrderKey) String() string { return k.Market + " " + k.OrderID }
 func Check(l Ledger, r Records, o Options) []Violation {
 	c := newInquiry(l, r, o)
 	for _, rule := range []func(*inquiry){
-		ordersKnown, ordersExist, statusesAgree, fillsAgree, tradesAgree, balancesAgree,
+		ordersKnown, ordersExist, differencesTrue, statusesAgree, fillsAgree, tradesAgree, balancesAgree,
 		attemptsHold, haltsHold, limitsHold, chainsHold, auditTells,
 	} {
 		rule(c)

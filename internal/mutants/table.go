@@ -1,0 +1,118 @@
+package main
+
+// mutant takes one lock away. The named test must fail without it; each of
+// these tests meets its lock alone, with nothing else in front of it.
+type mutant struct {
+	name string
+	why  string // what could happen without the lock
+	file string
+	old  string
+	new  string
+	pkg  string
+	test string
+}
+
+// table is every lock of the order protocol.
+var table = []mutant{
+	{
+		name: "no unique constraint on executions", why: "two claims of one proposal",
+		file: "migrations/0001_trading.sql", old: "\tUNIQUE (user_id, proposal_id),\n", new: "",
+		pkg: "./internal/postgres", test: "TestDatabaseItselfRefusesASecondExecution",
+	},
+	{
+		name: "the lock taken after reading the facts", why: "two claims within one limit",
+		file: "internal/postgres/preflight.go",
+		old: "\tif err := lockForProposal(ctx, tx, req.ProposalID); err != nil {\n\t\treturn trade.Decision{}, err\n\t}\n" +
+			"\tif d, err := earlierDecision(ctx, tx, req); !errors.Is(err, pgx.ErrNoRows) {\n\t\treturn d, err\n\t}\n" +
+			"\tp, err := readProposal(ctx, tx, req.ProposalID)\n\tif err != nil {\n\t\treturn trade.Decision{}, err\n\t}\n" +
+			"\tfacts, err := readFacts(ctx, tx, p)\n\tif err != nil {\n\t\treturn trade.Decision{}, err\n\t}\n",
+		new: "\tp, err := readProposal(ctx, tx, req.ProposalID)\n\tif err != nil {\n\t\treturn trade.Decision{}, err\n\t}\n" +
+			"\tfacts, err := readFacts(ctx, tx, p)\n\tif err != nil {\n\t\treturn trade.Decision{}, err\n\t}\n" +
+			"\tif err := lockForProposal(ctx, tx, req.ProposalID); err != nil {\n\t\treturn trade.Decision{}, err\n\t}\n" +
+			"\tif d, err := earlierDecision(ctx, tx, req); !errors.Is(err, pgx.ErrNoRows) {\n\t\treturn d, err\n\t}\n",
+		pkg: "./internal/postgres", test: "TestHourlyLimitHoldsWhenFortyAskAtOnce",
+	},
+	{
+		name: "the attempt's row not required", why: "a worker that wakes up late sends again",
+		file: "activities/orders/place.go", old: "\tif answer != nil {\n\t\treturn *answer\n\t}\n", new: "\t_ = answer\n",
+		pkg: "./activities/orders", test: "TestNothingIsSentUnlessTheAttemptIsOurs",
+	},
+	{
+		name: "a row that is not known to be ours is used", why: "a commit with a lost answer is sent twice",
+		file: "activities/orders/place.go",
+		old:  "\tif err != nil {\n\t\treturn unknown(\"the attempt may have begun: %v\", err)\n\t}\n", new: "",
+		pkg: "./activities/orders", test: "TestNothingIsSentUnlessTheAttemptIsOurs",
+	},
+	{
+		name: "two attempts in doubt at once", why: "a second order while the first may still come",
+		file: "migrations/0001_trading.sql",
+		old:  "CREATE UNIQUE INDEX order_attempts_one_alive", new: "CREATE INDEX order_attempts_one_alive",
+		pkg: "./internal/postgres", test: "TestDatabaseItselfRefusesASecondAttemptInDoubt",
+	},
+	{
+		name: "no void on conclusion", why: "a frozen worker begins an attempt that was given up",
+		file: "internal/postgres/lives.go",
+		old:  "\t\treturn voidAttempt(ctx, tx, e, number)\n",
+		new:  "\t\t_ = voidAttempt\n\t\treturn trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: neverBegan}, nil\n",
+		pkg:  "./internal/postgres", test: "TestAttemptThatNeverBeganIsVoidAndAZombieCannotUseIt",
+	},
+	{
+		name: "sent without looking first", why: "an order that is there already is placed again",
+		file: "activities/orders/place.go",
+		old:  "\tcase look.Sighting == trade.Found && len(look.Orders) == 1 && c.Plan.Matches(look.Orders[0]):\n", new: "\tcase false:\n",
+		pkg: "./activities/orders", test: "TestAnOrderThatIsThereAlreadyIsAdopted",
+	},
+	{
+		name: "a lost reply taken for a failure", why: "an order that was placed is placed again",
+		file: "internal/bitvavo/orders/place.go",
+		old:  "\t\treturn unknown(CodeNoReply, err.Error())\n", new: "\t\treturn notSent(CodeNoReply, err.Error())\n",
+		pkg: "./internal/bitvavo/orders", test: "TestLostReplyIsUnknownNotFailed",
+	},
+	{
+		name: "a lost activity taken for a failure", why: "an order that was placed is placed again",
+		file: "workflows/order.go",
+		old:  "\tif err == nil && placing.Reply != trade.Unknown {\n\t\treturn placing, nil\n\t}\n",
+		new: "\tif err == nil && placing.Reply != trade.Unknown {\n\t\treturn placing, nil\n\t}\n" +
+			"\tif err != nil {\n\t\treturn trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}, nil\n\t}\n",
+		pkg: "./workflows", test: "TestLostPlaceOrderActivityIsLookedForAndNeverRepeated",
+	},
+	{
+		name: "no deadline in the signature", why: "the exchange takes the order of a worker that woke up late",
+		file: "internal/bitvavo/orders/place.go",
+		old:  "c.keys.sign(req, body, deadline.Add(-trade.AccessWindow), trade.AccessWindow)",
+		new:  "c.keys.sign(req, body, deadline.Add(-left), trade.AccessWindow)",
+		pkg:  "./internal/bitvavo/orders", test: "TestSignatureEndsAtTheDeadlineWhateverThisMachinesClockSays",
+	},
+	{
+		name: "sent past the deadline", why: "an order leaves that was concluded to be absent",
+		file: "internal/bitvavo/orders/place.go", old: "\tcase left <= 0:\n", new: "\tcase false:\n",
+		pkg: "./internal/bitvavo/orders", test: "TestPastTheDeadlineNothingIsSent",
+	},
+	{
+		name: "one look instead of two", why: "an order that is shown late is taken for absent",
+		file: "internal/trade/attempt.go",
+		old:  "\t\t\tfirst = look.ExchangeTime\n", new: "\t\t\treturn ConcludedAbsent, time.Time{}\n",
+		pkg: "./internal/trade", test: "TestAbsenceAlwaysTakesTwoLateLooksApart",
+	},
+	{
+		name: "looked before the deadline", why: "an order still on its way is taken for absent",
+		file: "internal/trade/attempt.go", old: "\tbound := d.Deadline.Add(lag)\n", new: "\tbound := d.Deadline.Add(-time.Hour)\n",
+		pkg: "./internal/trade", test: "TestAbsenceAlwaysTakesTwoLateLooksApart",
+	},
+	{
+		name: "404 without errorCode 240 taken for absent", why: "a wrong path makes every order absent",
+		file: "internal/bitvavo/orders/look.go",
+		old:  "\tcase hasCode(err, codeNotFound):\n", new: "\tcase err != nil:\n",
+		pkg: "./internal/bitvavo/orders", test: "TestNoClearAnswerIsNeverAnAbsence",
+	},
+	{
+		name: "halt not locked", why: "an attempt begins after the halt has committed",
+		file: "migrations/0003_roles.sql", old: " ORDER BY scope FOR SHARE LOOP", new: " ORDER BY scope LOOP",
+		pkg: "./internal/postgres", test: "TestHaltWaitsForWhoeverHoldsTheState",
+	},
+	{
+		name: "one run's claim carried out by another", why: "a reset workflow sends what was sent before",
+		file: "workflows/order.go", old: "\tif !p.mine {\n", new: "\tif !p.mine && p.life.InDoubt > 0 {\n",
+		pkg: "./workflows", test: "TestResumedClaimIsFinishedByLookingNeverBySending",
+	},
+}
