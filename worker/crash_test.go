@@ -16,6 +16,7 @@ import (
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/trade"
 	"interlock/migrations"
+	"interlock/workflows"
 )
 
 // arrow is one step of the protocol at which a worker can die.
@@ -112,15 +113,14 @@ type trial struct {
 // again and again.
 type lane struct {
 	*stack
-	role    string
-	workers int
+	role string
 }
 
 // building keeps stacks from being made all at once on a small machine.
 var building sync.Mutex
 
 func newLane(t *testing.T, role string) *lane {
-	return &lane{stack: newGround(t, devtest.Database(t, migrations.Up)), role: role}
+	return &lane{stack: newGround(t, devtest.Database(t, migrations.Up), devtest.Namespace(t, workflows.SearchAttributes())), role: role}
 }
 
 // run tries each row. The worker that replaces a killed one is the one that

@@ -63,6 +63,7 @@ type stack struct {
 	temporal  client.Client
 	server    devtest.Server
 	exchange  *httptest.Server
+	veil      *veil
 	trade     paper.Key
 	read      paper.Key
 	processes map[string]*exec.Cmd
@@ -79,7 +80,13 @@ func newStack(t *testing.T, proposalsWorkers int, change ...func(*trade.Policy))
 // newStackOn is newStack on a database that the test wants to disturb.
 func newStackOn(t *testing.T, url string, proposalsWorkers int, change ...func(*trade.Policy)) *stack {
 	t.Helper()
-	s := newGround(t, url, change...)
+	return newStackAt(t, url, devtest.Namespace(t, workflows.SearchAttributes()), proposalsWorkers, change...)
+}
+
+// newStackAt is newStackOn at a Temporal server that the test wants to disturb.
+func newStackAt(t *testing.T, url string, server devtest.Server, proposalsWorkers int, change ...func(*trade.Policy)) *stack {
+	t.Helper()
+	s := newGround(t, url, server, change...)
 	s.start("scans", "scans")
 	for i := range proposalsWorkers {
 		s.start(fmt.Sprintf("proposals-%d", i), "proposals")
@@ -90,10 +97,10 @@ func newStackOn(t *testing.T, url string, proposalsWorkers int, change ...func(*
 }
 
 // newGround is a stack without workers.
-func newGround(t *testing.T, url string, change ...func(*trade.Policy)) *stack {
+func newGround(t *testing.T, url string, server devtest.Server, change ...func(*trade.Policy)) *stack {
 	t.Helper()
 	s := &stack{
-		t: t, ownerURL: url, server: devtest.Namespace(t, workflows.SearchAttributes()),
+		t: t, ownerURL: url, server: server,
 		trade: paper.NewKey("a", paper.View, paper.Trade), read: paper.NewKey("a", paper.View), processes: map[string]*exec.Cmd{}, logins: map[string]string{},
 	}
 	s.temporal = s.server.Client(t)
@@ -105,7 +112,8 @@ func newGround(t *testing.T, url string, change ...func(*trade.Policy)) *stack {
 func (s *stack) openExchange() {
 	ex, err := paper.New(paper.Config{Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7})
 	require.NoError(s.t, err)
-	s.exchange = httptest.NewServer(ex.Handler())
+	s.veil = &veil{Handler: ex.Handler()}
+	s.exchange = httptest.NewServer(s.veil)
 	s.t.Cleanup(func() {
 		s.exchange.CloseClientConnections()
 		s.exchange.Close()
@@ -146,7 +154,7 @@ func widePolicy(t *testing.T, change []func(*trade.Policy)) trade.Policy {
 
 var groups = map[string]string{
 	"proposals": postgres.ProposalsRole, "orders": postgres.OrdersRole, "scans": postgres.ScansRole,
-	"api": postgres.APIRole,
+	"api": postgres.APIRole, "operator": postgres.OperatorRole,
 }
 
 // login is the database login of a role, made at its first use.
@@ -277,8 +285,13 @@ func (s *stack) count(sql string, args ...any) int {
 
 func (s *stack) propose(id string, change ...func(*trade.Proposal)) {
 	s.t.Helper()
+	s.proposeIn(id, "BTC-EUR", change...)
+}
+
+func (s *stack) proposeIn(id string, market trade.Market, change ...func(*trade.Proposal)) {
+	s.t.Helper()
 	p := trade.Proposal{
-		ID: id, UserID: "anna", AccountID: account, Market: "BTC-EUR", Side: trade.Buy, OrderType: trade.MarketOrder,
+		ID: id, UserID: "anna", AccountID: account, Market: market, Side: trade.Buy, OrderType: trade.MarketOrder,
 		ExpiresAt: time.Now().Add(10 * time.Minute),
 	}
 	amount, confidence := dec("0.001"), dec("0.9")

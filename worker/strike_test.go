@@ -203,7 +203,7 @@ func (s *striker) traceRow(answer *trade.Placing, err error) {
 
 func (a struckAttempts) RecordReply(ctx context.Context, c trade.Claim, number int, p trade.Placing) error {
 	err := a.attempts.RecordReply(context.WithValue(ctx, stepKey{}, "reply"), c, number, p)
-	a.striker.leave(traceFile, fmt.Sprintf("reply %s %s %v", p.Reply, p.Code, err))
+	a.striker.leave(traceFile, fmt.Sprintf("reply %s/%s %v", p.Reply, p.Code, err))
 	return err
 }
 

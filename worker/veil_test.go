@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"interlock/internal/trade"
+)
+
+// veil hides orders from whoever reads the exchange: lists lack them, and
+// asking for one by its client order ID is answered as told.
+type veil struct {
+	http.Handler
+
+	mu     sync.Mutex
+	hidden map[string]int // client order ID to the errorCode of the answer
+}
+
+const (
+	noSuchOrder  = 240 // the exchange denies the order
+	noAnswerNow  = 107 // the exchange says nothing
+	listsOfOrder = "/v2/"
+)
+
+func (v *veil) hide(clientOrderID string, code int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	next := maps.Clone(v.hidden)
+	if next == nil {
+		next = map[string]int{}
+	}
+	next[clientOrderID] = code
+	v.hidden = next
+}
+
+func (v *veil) lift() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.hidden = nil
+}
+
+func (v *veil) now() map[string]int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.hidden
+}
+
+func (v *veil) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	hidden := v.now()
+	if len(hidden) == 0 || r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, listsOfOrder) {
+		v.Handler.ServeHTTP(w, r)
+		return
+	}
+	if code, ok := hidden[r.URL.Query().Get("clientOrderId")]; ok {
+		status := http.StatusServiceUnavailable
+		if code == noSuchOrder {
+			status = http.StatusNotFound
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"errorCode": code, "error": "as the test wants it"})
+		return
+	}
+	seen := httptest.NewRecorder()
+	v.Handler.ServeHTTP(seen, r)
+	maps.Copy(w.Header(), seen.Header())
+	w.Header().Del("Content-Length")
+	w.WriteHeader(seen.Code)
+	_, _ = w.Write(without(seen.Body.Bytes(), hidden))
+}
+
+// without is a list without the hidden orders; anything else stays as it is.
+func without(body []byte, hidden map[string]int) []byte {
+	var rows []json.RawMessage
+	if json.Unmarshal(body, &rows) != nil {
+		return body
+	}
+	left := []json.RawMessage{}
+	for _, row := range rows {
+		var o struct {
+			ClientOrderID string `json:"clientOrderId"`
+		}
+		_ = json.Unmarshal(row, &o)
+		if _, ok := hidden[o.ClientOrderID]; !ok {
+			left = append(left, row)
+		}
+	}
+	text, err := json.Marshal(left)
+	if err != nil {
+		return body
+	}
+	return text
+}
+
+// clientOrderID is the one ID that a proposal's order can have.
+func (s *stack) clientOrderID(id string) string {
+	s.t.Helper()
+	var installation uuid.UUID
+	require.NoError(s.t, s.query(`SELECT id FROM interlock.installation`, &installation))
+	return trade.ClientOrderID(installation, account, "anna", id).String()
+}
+
+// orderCounts counts the orders there ever were of each proposal.
+func (s *stack) orderCounts(ids ...string) map[string]int {
+	s.t.Helper()
+	proposals := map[string]string{}
+	for _, id := range ids {
+		proposals[s.clientOrderID(id)] = id
+	}
+	counts := map[string]int{}
+	for _, o := range s.ordered() {
+		client, _ := o["clientOrderId"].(string)
+		counts[proposals[client]]++
+	}
+	return counts
+}
