@@ -33,6 +33,13 @@ func attemptsHold(c *inquiry) {
 	}
 }
 
+// lostBy is who begins an attempt that stands for those which an earlier life
+// of the database may have begun. Nobody sends it: it is looked for only.
+const lostBy = "a lost future, perhaps"
+
+// sent reports whether a worker began the attempt in order to send it.
+func (a AttemptRow) sent() bool { return a.Deadline != nil && a.BegunBy != lostBy }
+
 func attemptName(e ExecutionRow, a AttemptRow) string {
 	return fmt.Sprintf("%s/%d", e.ProposalID, a.Number)
 }
@@ -42,7 +49,7 @@ func outOfTurn(attempts []AttemptRow, i int) string {
 	switch {
 	case a.Number != i+1:
 		return fmt.Sprintf("it is number %d in line", i+1)
-	case (a.Verdict == nil) != (a.ConcludedAt == nil), (orEmpty(a.Verdict) == accepted) != (a.OrderID != nil), a.Deadline == nil && orEmpty(a.Verdict) != void:
+	case (a.Verdict == nil) != (a.ConcludedAt == nil), (orEmpty(a.Verdict) == accepted) != (a.OrderID != nil), a.Deadline == nil && (orEmpty(a.Verdict) != void || a.BegunBy != ""):
 		return "its verdict contradicts itself"
 	case i == 0:
 		return ""
@@ -68,7 +75,7 @@ func (c *inquiry) ofClaim(e ExecutionRow, a AttemptRow, claims []claim) {
 		case !x.ended.IsZero() && (a.BegunAt.After(x.ended) || a.ConcludedAt == nil || a.ConcludedAt.After(x.ended)):
 			c.reportf(AttemptOfClaim, attemptName(e, a), "it was not over when its claim ended")
 		}
-		if late := a.BegunAt.Sub(x.at); a.Deadline != nil && late > sendWithin+beginSlack {
+		if late := a.BegunAt.Sub(x.at); a.sent() && late > sendWithin+beginSlack {
 			c.reportf(AttemptInTime, attemptName(e, a), "it began %s after its claim", late)
 		}
 		return
@@ -100,6 +107,27 @@ type stateWire struct {
 	State *string `json:"state"`
 }
 
+// stateRow is an audit row by which a scope's trading state was set.
+type stateRow struct {
+	AuditRow
+
+	state string
+}
+
+// readStates lists them: what people set, and the alarms, which halt.
+func (c *inquiry) readStates() {
+	for _, row := range c.r.Audit {
+		switch row.Kind {
+		case kindContradicts:
+			c.states = append(c.states, stateRow{row, "HALTED"})
+		case kindState:
+			if b, ok := body[stateWire](c, row); ok {
+				c.states = append(c.states, stateRow{row, *b.State})
+			}
+		}
+	}
+}
+
 // haltsHold walks through the audit in time: the state's lock makes a halt's
 // row later than those of all attempts that it let pass.
 func haltsHold(c *inquiry) {
@@ -121,16 +149,14 @@ func haltsHold(c *inquiry) {
 // number within one chain, by time between two.
 func (c *inquiry) stateBefore(scope string, row AuditRow) string {
 	state := "ACTIVE"
-	for _, s := range c.kinds[kindState] {
+	for _, s := range c.states {
 		if s.Chain != scope {
 			continue
 		}
 		if s.Chain == row.Chain && s.Seq > row.Seq || s.Chain != row.Chain && !s.At.Before(row.At) {
 			break
 		}
-		if b, err := decode[stateWire](s.Body); err == nil {
-			state = *b.State
-		}
+		state = s.state
 	}
 	return state
 }

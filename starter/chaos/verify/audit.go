@@ -19,7 +19,7 @@ func auditTells(c *inquiry) {
 	c.proposalsTold()
 	c.overridesTold(c.kinds[kindOverride])
 	c.policiesTold(c.kinds[kindPolicy])
-	c.controlsTold(c.kinds[kindState])
+	c.controlsTold()
 	c.comparisonsTold(c.kinds[kindDiffers])
 }
 
@@ -82,17 +82,17 @@ func (c *inquiry) claimsTold() {
 
 func (c *inquiry) attemptsTold(begun []AuditRow) {
 	told := tally{}
-	name := func(execution int64, number int, deadline time.Time, client string) string {
-		return fmt.Sprintf("%s/%d until %s as %s", c.executions[execution].ProposalID, number, deadline.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), strings.ToLower(client))
+	name := func(execution int64, number int, deadline time.Time, client, worker string) string {
+		return fmt.Sprintf("%s/%d by %q until %s as %s", c.executions[execution].ProposalID, number, worker, deadline.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano), strings.ToLower(client))
 	}
 	for _, a := range c.r.Attempts {
-		if a.Deadline != nil {
-			told[name(a.ExecutionID, a.Number, *a.Deadline, c.executions[a.ExecutionID].ClientOrderID)]++
+		if a.sent() {
+			told[name(a.ExecutionID, a.Number, *a.Deadline, c.executions[a.ExecutionID].ClientOrderID, a.BegunBy)]++
 		}
 	}
 	for _, row := range begun {
 		if b, err := decode[begunWire](row.Body); err == nil {
-			told[name(*b.Execution, *b.Number, *b.Deadline, *b.ClientOrderID)]--
+			told[name(*b.Execution, *b.Number, *b.Deadline, *b.ClientOrderID, orEmpty(row.Actor))]--
 		}
 	}
 	c.settle(AuditAttempts, "attempt", told)

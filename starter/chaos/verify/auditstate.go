@@ -141,16 +141,10 @@ func (c *inquiry) policiesTold(stored []AuditRow) {
 	}
 }
 
-// alarmActor is who halts an account because two orders bear one ID. That halt
-// is told by the conclusion that found them.
-const alarmActor = "interlock"
-
-func (c *inquiry) controlsTold(set []AuditRow) {
+func (c *inquiry) controlsTold() {
 	last := map[string]string{}
-	for _, row := range set {
-		if b, ok := body[stateWire](c, row); ok {
-			last[row.Chain] = *b.State
-		}
+	for _, row := range c.states {
+		last[row.Chain] = row.state
 	}
 	for _, account := range append([]AccountRow{{ID: "*"}}, c.r.Accounts...) {
 		if !slices.ContainsFunc(c.r.Controls, func(r ControlRow) bool { return r.Scope == account.ID }) {
@@ -162,7 +156,7 @@ func (c *inquiry) controlsTold(set []AuditRow) {
 		if !ever {
 			told = "ACTIVE"
 		}
-		if told != control.State && (control.State != "HALTED" || control.Actor != alarmActor) {
+		if told != control.State {
 			c.reportf(AuditControls, control.Scope, "it is %s by %s; the audit says %s", control.State, control.Actor, told)
 		}
 	}
@@ -184,4 +178,21 @@ func (c *inquiry) comparisonsTold(differs []AuditRow) {
 		}
 	}
 	c.settle(AuditCompares, "comparison", told)
+	alarms := map[OrderKey]bool{}
+	for _, row := range c.kinds[kindContradicts] {
+		type contradictsWire struct {
+			Order *struct {
+				OrderID string `json:"orderId"`
+				Market  string `json:"market"`
+			} `json:"order"`
+		}
+		if b, ok := body[contradictsWire](c, row); ok {
+			alarms[OrderKey{b.Order.Market, b.Order.OrderID}] = true
+		}
+	}
+	for _, d := range c.r.Differences {
+		if key := (OrderKey{d.Market, d.OrderID}); d.Kind == "contradiction" && !alarms[key] {
+			c.reportf(AuditCompares, key.String(), "it contradicts our records and no alarm was raised")
+		}
+	}
 }

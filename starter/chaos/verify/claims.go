@@ -145,6 +145,8 @@ const (
 	kindPolicy     = "policy.stored"
 	kindState      = "trading.state"
 	kindDiffers    = "reconcile.differs"
+
+	kindContradicts = "order.contradicts"
 )
 
 // readClaims lists every claim of every account, in the order of their time,

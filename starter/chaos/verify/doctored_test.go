@@ -322,6 +322,12 @@ var doctored = []struct {
 	}, []string{AttemptInTime}},
 	{"an attempt after a halt of everything", func(p *pair) { p.halt("*", "HALTED", "p-lost") }, []string{AttemptUnhalted}},
 	{"an attempt after a halt of the account", func(p *pair) { p.halt("paper", "HALTED", "p-lost") }, []string{AttemptUnhalted}},
+	{"an attempt after an alarm", func(p *pair) {
+		p.halt("paper", "HALTED", "p-lost")
+		i := p.event(kindBegun, "p-lost") - 1
+		p.Records.Audit[i].Kind, p.Records.Audit[i].Body = kindContradicts, `{"order":{"orderId":"x","market":"BTC-EUR"}}`
+		p.rechain()
+	}, []string{AttemptUnhalted}},
 	{"a buy while only reducing", func(p *pair) { p.halt("paper", "REDUCING", "p-lost") }, []string{AttemptUnhalted}},
 
 	{"a claim although a check failed", func(p *pair) {
@@ -399,6 +405,12 @@ var doctored = []struct {
 		row.Body = strings.Replace(row.Body, `"priceMaxAge":"1m0s"`, `"priceMaxAge":"2m0s"`, 1)
 	}, []string{AuditPolicies}},
 	{"a state that nobody set", func(p *pair) { p.Records.Controls[0].State = "HALTED" }, []string{AuditControls}},
+	{"an alarm that did not halt", func(p *pair) {
+		p.tell(kindExpired, "p-expired", 1, func(r *AuditRow) {
+			r.Kind, r.ProposalID, r.Body = kindContradicts, nil, `{"order":{"orderId":"x","market":"BTC-EUR"}}`
+		})
+	}, []string{AuditControls}},
+	{"a contradiction without an alarm", func(p *pair) { p.Records.Differences[0].Kind = "contradiction" }, []string{AuditCompares}},
 	{"a scope without a state", func(p *pair) { p.Records.Controls = p.Records.Controls[:1] }, []string{AuditControls}},
 	{"differences that are not told", func(p *pair) {
 		p.Records.Audit = slices.DeleteFunc(p.Records.Audit, func(r AuditRow) bool { return r.Kind == kindDiffers })

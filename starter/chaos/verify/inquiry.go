@@ -24,6 +24,7 @@ type inquiry struct {
 	excused    map[OrderKey]bool          // listed as different after a restore
 	policies   map[policyKey]policy       // those that decode
 	preflights []preflightRow             // by chain and number
+	states     []stateRow                 // by chain and number
 	claims     []claim                    // by time
 	kinds      map[string][]AuditRow      // by chain and number
 	lowest     map[string]decimal.Decimal // lowest reference price seen per market
@@ -43,6 +44,7 @@ func newInquiry(l Ledger, r Records, o Options) *inquiry {
 	c.indexRecords()
 	c.readPolicies()
 	c.readClaims()
+	c.readStates()
 	return c
 }
 

@@ -128,6 +128,7 @@ var free = map[string]string{
 	".Records.Attempts[i].BegunAt":          "within its claim, any instant is as good",
 	".Records.Attempts[i].ConcludedAt":      "before the next attempt, any instant is as good",
 	".Records.Controls[i].Actor":            "the audit names who set the state",
+	".Records.Life":                         "it is long ago",
 	".Records.Differences[i].Kind":          "what is listed is listed",
 	".Records.Differences[i].AccountID":     "it then excuses nothing",
 	".Records.Executions[i].EndedAt":        "the audit's end is taken",

@@ -25,7 +25,8 @@ func ReadRecords(ctx context.Context, databaseURL string) (Records, error) {
 }
 
 func (r *Records) read(ctx context.Context, tx pgx.Tx) error {
-	err := tx.QueryRow(ctx, `SELECT clock_timestamp(), id::text FROM interlock.installation`).Scan(&r.Now, &r.Installation)
+	err := tx.QueryRow(ctx, `SELECT clock_timestamp(), coalesce((SELECT max(began_at) FROM interlock.database_lives), created_at), id::text
+		FROM interlock.installation`).Scan(&r.Now, &r.Life, &r.Installation)
 	if err != nil {
 		return fmt.Errorf("installation: %w", err)
 	}
@@ -38,7 +39,7 @@ func (r *Records) read(ctx context.Context, tx pgx.Tx) error {
 		rows(ctx, tx, &r.Executions, `SELECT id, user_id, proposal_id, account_id, market, side, client_order_id::text AS client_order_id,
 			status, plan::text AS plan, worst_quote, policy_version, request_id, claimed_at, ended_at, order_id, order_status,
 			filled_amount, filled_quote, fee_paid, fee_currency FROM interlock.trade_executions ORDER BY id`),
-		rows(ctx, tx, &r.Attempts, `SELECT execution_id, number, request_id, deadline, begun_at, verdict, order_id, concluded_at
+		rows(ctx, tx, &r.Attempts, `SELECT execution_id, number, request_id, deadline, begun_at, begun_by, verdict, order_id, concluded_at
 			FROM interlock.order_attempts ORDER BY 1, 2`),
 		rows(ctx, tx, &r.Looks, `SELECT execution_id, number, sighting FROM interlock.order_looks ORDER BY id`),
 		rows(ctx, tx, &r.Fills, `SELECT account_id, market, fill_id, execution_id, order_id, amount, price, fee, fee_currency, taker, filled_at

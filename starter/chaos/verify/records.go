@@ -10,6 +10,7 @@ import (
 // promise rests on, of all accounts.
 type Records struct {
 	Now             time.Time // database clock
+	Life            time.Time // when this life of the database began to work; its account's birth before that
 	Installation    string
 	Accounts        []AccountRow
 	Controls        []ControlRow
@@ -97,6 +98,7 @@ type AttemptRow struct {
 	RequestID   string     `db:"request_id"`
 	Deadline    *time.Time `db:"deadline"` // nil: void, it never began
 	BegunAt     time.Time  `db:"begun_at"`
+	BegunBy     string     `db:"begun_by"`
 	Verdict     *string    `db:"verdict"`
 	OrderID     *string    `db:"order_id"`
 	ConcludedAt *time.Time `db:"concluded_at"`

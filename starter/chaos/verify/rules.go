@@ -82,7 +82,7 @@ func Rules() []Rule {
 		{AttemptsInTurn, "The attempts of an execution are numbered without a gap, each begun after the one before had its verdict; at most one is in doubt or accepted, and it is the last."},
 		{AttemptOfClaim, "Every attempt belongs to a claim of its execution, and begins and ends while that claim is in force."},
 		{AttemptInTime, "No attempt began more than 30 s after its claim, and no order was created after the deadline of its attempt."},
-		{AttemptUnhalted, "No attempt began while a halt was committed, nor one that does not reduce while the account was REDUCING."},
+		{AttemptUnhalted, "No attempt began while a halt, by people or by an alarm, was committed, nor one that does not reduce while the account was REDUCING."},
 
 		{LimitPolicy, "Every claim passed every check, under the policy version in force."},
 		{LimitAllowlist, "Every claim is for a market that its policy allows."},
@@ -98,14 +98,14 @@ func Rules() []Rule {
 		{AuditChain, "Every audit chain is whole: numbered without a gap, each row hashed over the one before, the head equal to the last."},
 		{AuditBody, "Every audit row says what its kind promises to say."},
 		{AuditClaims, "Every verdict of preflight has its audit row, claimed or blocked, and every claim its execution."},
-		{AuditAttempts, "Every attempt that began has one audit row that says so, with the same deadline and client order ID."},
+		{AuditAttempts, "Every attempt that a worker began has one audit row that says so, with the same deadline and client order ID."},
 		{AuditVerdicts, "Every attempt's verdict is the one that exactly one audit row gave it."},
 		{AuditLooks, "Every look has its audit row."},
 		{AuditEnds, "Every claim ended once in the audit, recorded or failed, or is open; what was recorded is what the execution says."},
 		{AuditProposals, "Every expiry and every cancel has its audit row, and no proposal was stored twice."},
 		{AuditOverrides, "Every override has its audit row, or came with the request that consumed it."},
 		{AuditPolicies, "Every policy version in the audit is the one that is stored."},
-		{AuditControls, "Every scope's trading state is the last one that the audit says was set."},
-		{AuditCompares, "Every comparison that found differences has its audit row."},
+		{AuditControls, "Every scope's trading state is the last one that the audit says was set, by people or by an alarm."},
+		{AuditCompares, "Every comparison that found differences has its audit row, and every contradiction its alarm."},
 	}
 }

@@ -57,6 +57,7 @@ func statusesAgree(c *inquiry) {
 const (
 	sendWithin   = 30 * time.Second
 	accessWindow = 5 * time.Second
+	clockSkew    = 2 * time.Second
 )
 
 // unanswered finds what an execution that is under way should have heard.
@@ -82,6 +83,10 @@ func (c *inquiry) surelyNone(e ExecutionRow) time.Time {
 		if a.Deadline != nil && a.Deadline.After(last) {
 			last = *a.Deadline
 		}
+	}
+	// What an earlier life of the database sent and this one does not know of.
+	if lost := c.r.Life.Add(accessWindow + clockSkew); lost.After(last) {
+		last = lost
 	}
 	for _, account := range c.r.Accounts {
 		if account.ID == e.AccountID {

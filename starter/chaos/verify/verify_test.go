@@ -56,8 +56,29 @@ func TestRestoredRunIsStillHeldToOneOrder(t *testing.T) {
 	p := honest(t)
 	p.Options.Restored = true
 	o := p.ghost("p-buy", p.order("p-buy").ClientOrderID, "canceled")
-	p.Records.Differences = append(p.Records.Differences, DifferenceRow{"paper", o.Market, o.OrderID, "contradiction"})
+	p.Records.Differences = append(p.Records.Differences, DifferenceRow{"paper", o.Market, o.OrderID, "amounts_differ"})
 	require.Equal(t, []string{OneOrder}, rulesOf(p.check()))
+}
+
+// After a restart the database may be a copy that lacks an attempt. What then
+// stands for it was begun by no worker, and late.
+func TestAttemptOfALostFutureNeedsNoWorker(t *testing.T) {
+	p := honest(t)
+	p.forget(kindBegun, "p-doubt")
+	p.forget(kindReplied, "p-doubt")
+	require.Equal(t, []string{AuditAttempts}, rulesOf(p.check()))
+	a := p.attempt("p-doubt", 1)
+	a.BegunBy, a.BegunAt = lostBy, a.BegunAt.Add(time.Hour)
+	require.Empty(t, p.check())
+}
+
+func TestEarlierLifeOfTheDatabaseMayHaveSentUntilThisOneBegan(t *testing.T) {
+	p := honest(t)
+	p.Records.Now = p.Records.Now.Add(10 * time.Minute)
+	p.Records.Life = p.Records.Now
+	require.Empty(t, p.check())
+	p.Records.Now = p.Records.Now.Add(accessWindow + clockSkew + 5*time.Second)
+	require.Equal(t, []string{AnswerTaken}, rulesOf(p.check()))
 }
 
 func TestGraceExtendsWhatTheExchangeMayBeSilentFor(t *testing.T) {
