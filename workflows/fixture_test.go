@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ type bench struct {
 	orders   []trade.Order      // of FollowOrder after so many cancels; the last one repeats
 	won      func(*trade.Claim) // changes the claim that preflight wins
 	problem  string             // of StoreOverride and Resolve
+	outage   time.Time          // until when Cancel finds no database
 	restored bool               // the records do not have the claim
 	// checksOverrides lets StoreOverride refuse what the real one would.
 	checksOverrides bool
@@ -262,6 +264,9 @@ func (r records) Expire(context.Context, string) (trade.Status, error) {
 
 func (r records) Cancel(_ context.Context, _, actor, reason string) (trade.Status, error) {
 	r.calls["Cancel"]++
+	if r.env.Now().Before(r.outage) {
+		return "", errors.New("connection refused")
+	}
 	if actor == "" || reason == "" {
 		return "", trade.ErrInvalid
 	}

@@ -28,10 +28,15 @@ func answered(ctx workflow.Context, summary string) workflow.Context {
 func must(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
-		RetryPolicy:         recordsRetry(),
-		Summary:             summary,
+		// Left out, it would be the ten seconds of one try.
+		ScheduleToCloseTimeout: outlast,
+		RetryPolicy:            recordsRetry(),
+		Summary:                summary,
 	})
 }
+
+// outlast is longer than any outage.
+const outlast = 10 * 365 * 24 * time.Hour
 
 func recordsRetry() *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{

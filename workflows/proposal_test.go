@@ -214,6 +214,16 @@ func TestCancelBeforeTheClaimCloses(t *testing.T) {
 	require.Equal(t, trade.Cancelled, b.run().Status)
 }
 
+// What a person asked for must survive a database that is away for longer than
+// one call may take.
+func TestCancelOutlastsALongOutageOfTheDatabase(t *testing.T) {
+	b := newBench(t)
+	b.outage = b.env.Now().Add(5 * time.Minute)
+	b.at(time.Second, func() { b.env.SignalWorkflow(CancelSignal, CancelRequest{Actor: "anna", Reason: "second thoughts"}) })
+	require.Equal(t, trade.Cancelled, b.run().Status)
+	require.Greater(t, b.calls["Cancel"], 3)
+}
+
 func TestCancelledWorkflowCancelsAnUnclaimedProposal(t *testing.T) {
 	b := newBench(t)
 	b.at(time.Second, func() { b.env.CancelWorkflow() })

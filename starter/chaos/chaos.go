@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/shopspring/decimal"
 	"go.temporal.io/sdk/client"
 
 	"interlock/internal/config"
@@ -140,7 +141,10 @@ func (c *campaign) check(ctx context.Context) (verify.Ledger, []verify.Violation
 
 // options say what neither side can tell.
 func (c *campaign) options() verify.Options {
-	return verify.Options{Account: c.Account, Holder: c.Holder, Start: paper.DefaultBalances()}
+	return verify.Options{
+		Account: c.Account, Holder: c.Holder, Start: (paper.Config{}).WithMadeUp(madeUp).Balances,
+		Drift: decimal.New(5, -4), // a price moves by less than 0.01 % a second here
+	}
 }
 
 // pause waits, and fails only when ctx ends first.

@@ -4,10 +4,28 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
+
+	"interlock/internal/paper"
 )
 
-var markets = []string{"BTC-EUR", "ETH-EUR", "SOL-EUR", "ADA-EUR"}
+// madeUp is how many markets there are beside the usual four. An unknown order
+// holds its asset for ten seconds and more, so few markets would mean that most
+// proposals are blocked instead of put at risk.
+const madeUp = 12
+
+// ExchangeArgs are the flags that a campaign's paper exchange is started with.
+func ExchangeArgs() []string { return []string{"--made-up-markets", strconv.Itoa(madeUp)} }
+
+// markets are those of an exchange that was started with ExchangeArgs.
+var markets = func() []string {
+	var names []string
+	for _, m := range (paper.Config{}).WithMadeUp(madeUp).Markets {
+		names = append(names, m.Name())
+	}
+	return names
+}()
 
 // Form is how a proposal states its order.
 type Form string

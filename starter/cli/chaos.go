@@ -20,6 +20,7 @@ import (
 func (a *app) chaos() *cobra.Command {
 	var s chaos.Settings
 	var seeds int
+	var keep bool
 	cmd := a.printsJSON(&cobra.Command{
 		Use: "chaos", Short: "Break everything under a seed, and check that no order was doubled or lost", Args: cobra.NoArgs,
 		Long: `Brings up a stack of its own in a temporary folder, with several workers per
@@ -39,7 +40,7 @@ kept, and its name printed.`,
 		Example: `  go run ./starter chaos --seed 7
   go run ./starter chaos --seed 7 --proposals 400 --duration 90s --rate 6
   go run ./starter chaos --seed 100 --seeds 20 --json > report.json`,
-		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runChaos(ctx, s, seeds) }),
+		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runChaos(ctx, s, seeds, keep) }),
 	})
 	flags := cmd.Flags()
 	flags.Uint64Var(&s.Seed, "seed", 1, "seed of the plan; every third, from 1 on, has tight limits")
@@ -47,13 +48,14 @@ kept, and its name printed.`,
 	flags.IntVar(&s.Proposals, "proposals", 250, "proposals of one campaign")
 	flags.DurationVar(&s.Duration, "duration", 45*time.Second, "how long proposals come and things break")
 	flags.Float64Var(&s.Rate, "rate", 8, "proposals, and orders of the account, per second")
+	flags.BoolVar(&keep, "keep", false, "keep the state folder also when everything holds")
 	return cmd
 }
 
 // mostSeeds is more than anybody waits for.
 const mostSeeds = 10_000
 
-func (a *app) runChaos(ctx context.Context, s chaos.Settings, seeds int) error {
+func (a *app) runChaos(ctx context.Context, s chaos.Settings, seeds int, keep bool) error {
 	if seeds < 1 || seeds > mostSeeds {
 		return ends(exitUsage, fmt.Errorf("--seeds: %d is not usable; write a number from 1 to %d", seeds, mostSeeds))
 	}
@@ -63,7 +65,7 @@ func (a *app) runChaos(ctx context.Context, s chaos.Settings, seeds int) error {
 	reports := []chaos.Report{}
 	var failed error
 	for range seeds {
-		report, err := a.campaign(ctx, s)
+		report, err := a.campaign(ctx, s, keep)
 		if err != nil {
 			failed = fmt.Errorf("seed %d: %w", s.Seed, err)
 			break
@@ -93,7 +95,7 @@ func verdictOf(reports []chaos.Report) error {
 
 // campaign runs one on a stack of its own. The stack's folder goes, unless
 // something in it has to be explained.
-func (a *app) campaign(ctx context.Context, s chaos.Settings) (report chaos.Report, err error) {
+func (a *app) campaign(ctx context.Context, s chaos.Settings, keep bool) (report chaos.Report, err error) {
 	dir, err := devstack.TempStateDir()
 	if err != nil {
 		return report, err
@@ -105,7 +107,7 @@ func (a *app) campaign(ctx context.Context, s chaos.Settings) (report chaos.Repo
 	}
 	report, err = a.breakStack(ctx, up, dir, chaos.NewPlan(s))
 	err = errors.Join(err, up.Abandon())
-	if ctx.Err() == nil && (err != nil || !report.Holds()) {
+	if ctx.Err() == nil && (keep || err != nil || !report.Holds()) {
 		report.StateKept = dir
 		fmt.Fprintln(a.progress, "the state is kept in", dir)
 		return report, err
@@ -132,6 +134,7 @@ func (a *app) chaosStack(ctx context.Context, dir string, s chaos.Settings) (*st
 	}
 	return stack.Up(ctx, stack.Options{
 		Dir: dir, Config: cfg, Getenv: getenv, Self: self, Progress: io.Discard, Workers: chaos.Workers(),
+		ExchangeArgs: chaos.ExchangeArgs(),
 	})
 }
 

@@ -29,6 +29,7 @@ type exchangeFlags struct {
 	replyDelay time.Duration
 	budget     int
 	admin      bool
+	madeUp     int
 }
 
 func (a *app) exchange() *cobra.Command {
@@ -56,8 +57,12 @@ random from a seed, or follow the candles of a CSV file.`,
 	flags.DurationVar(&f.replyDelay, "reply-delay", 0, "time between carrying an order out and answering")
 	flags.IntVar(&f.budget, "weight-per-minute", 0, "request weight a key may use per minute; 0 never refuses")
 	flags.BoolVar(&f.admin, "admin", false, "serve /admin (faults, prices, the ledger) to this machine")
+	flags.IntVar(&f.madeUp, "made-up-markets", 0, "more markets, X1-EUR and on, of assets that exist nowhere else")
 	return cmd
 }
+
+// mostMadeUp keeps a slip of the keyboard from starting a million markets.
+const mostMadeUp = 200
 
 func (a *app) runExchange(ctx context.Context, f exchangeFlags) error {
 	cfg, err := f.config()
@@ -92,7 +97,11 @@ func (f exchangeFlags) config() (paper.Config, error) {
 	prices, priceErr := f.prices()
 	keys, keyErr := readKeys(f.keys)
 	cfg.Prices, cfg.Keys = prices, keys
-	return cfg, errors.Join(priceErr, keyErr)
+	var countErr error
+	if f.madeUp < 0 || f.madeUp > mostMadeUp {
+		countErr = fmt.Errorf("--made-up-markets: %d is not usable; write a number from 0 to %d", f.madeUp, mostMadeUp)
+	}
+	return cfg.WithMadeUp(max(f.madeUp, 0)), errors.Join(priceErr, keyErr, countErr)
 }
 
 func (f exchangeFlags) prices() (paper.Prices, error) {
