@@ -38,20 +38,17 @@ const scheduleWithin = 2 * time.Minute
 // returns the last error. An end of ctx is no error.
 func insist(ctx context.Context, within, pause time.Duration, do func(context.Context) error) error {
 	last := time.Now().Add(within)
-	for {
+	for ctx.Err() == nil {
 		err := do(ctx)
-		switch {
-		case err == nil, ctx.Err() != nil:
-			return nil
-		case time.Now().After(last):
+		if err == nil || ctx.Err() == nil && time.Now().After(last) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(pause):
 		}
 	}
+	return nil
 }
 
 // ensureSchedule makes a schedule exist and runs it now. Every worker of a
