@@ -36,7 +36,8 @@ type call struct {
 	attempt   int
 	ended     int // the last attempt that the server knows the end of
 	settable  workflow.Settable
-	done      bool
+	done      bool      // for the server
+	heard     bool      // by the workflow
 	at        time.Time // by the workflow's clock, when it was done
 	result    any
 	err       error
@@ -49,20 +50,24 @@ func (l *life) call(ctx workflow.Context, c *call, arg any) workflow.Future {
 	future, settable := workflow.NewFuture(ctx)
 	c.settable = settable
 	l.calls = append(l.calls, c)
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		workflow.NewSelector(ctx).AddFuture(future, func(workflow.Future) {}).
-			AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {
-				if !c.done {
-					c.finish(nil, temporal.NewCanceledError())
-				}
-			}).Select(ctx)
-	})
+	if !c.local { // all of those run on disconnected contexts
+		c.heedCancel(ctx, future)
+	}
 	if l.live {
 		c.schedule()
 		return future
 	}
 	l.repeat(c)
 	return future
+}
+
+// heedCancel ends the call for a workflow that does not wait for it any more.
+func (c *call) heedCancel(ctx workflow.Context, future workflow.Future) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		workflow.NewSelector(ctx).AddFuture(future, func(workflow.Future) {}).
+			AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { c.set(nil, temporal.NewCanceledError()) }).
+			Select(ctx)
+	})
 }
 
 // repeat answers c as it was answered before the reset.
@@ -73,11 +78,9 @@ func (l *life) repeat(c *call) {
 		return
 	}
 	before := l.repeats.calls[i]
-	if before.done && before.at.Before(l.until) {
+	if before.heard && before.at.Before(l.resetTo) {
 		l.env.RegisterDelayedCallback(func() {
-			if !c.done {
-				c.finish(before.result, before.err)
-			}
+			c.set(before.result, before.err)
 		}, max(before.at.Sub(l.env.Now()), 1))
 	}
 }
@@ -203,12 +206,21 @@ func (c *call) backoff(err error) (time.Duration, bool) {
 	return d, true
 }
 
+// finish ends the call, and tells the workflow.
 func (c *call) finish(result any, err error) {
 	if c.done || c.life.over {
 		return
 	}
-	c.done, c.at, c.result, c.err = true, c.life.env.Now().UTC(), result, err
+	c.done = true
 	c.w.sayf("%s answered: %s %v", c.name, brief(result), err)
+	c.life.touch(func() { c.set(result, err) })
+}
+
+func (c *call) set(result any, err error) {
+	if c.heard {
+		return
+	}
+	c.done, c.heard, c.at, c.result, c.err = true, true, c.life.env.Now().UTC(), result, err
 	c.settable.Set(result, err)
 }
 

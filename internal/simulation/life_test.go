@@ -2,11 +2,13 @@ package simulation
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -24,13 +26,15 @@ type life struct {
 	shift time.Duration // the world's clock is this far ahead: what a reset took
 	live  bool          // not repeating any more
 	over  bool
-	kill  bool
 	armed time.Time
-	calls []*call
-	inbox []input
+
+	touching int                  // what is on its way to the workflow
+	timers   map[string]time.Time // of the workflow, by its clock
+	calls    []*call
+	inbox    []input
 
 	repeats *life     // the run that this one is a reset of
-	until   time.Time // by the workflow's clock: the moment it is reset to
+	resetTo time.Time // by the workflow's clock
 }
 
 // input is something that came from outside.
@@ -52,11 +56,9 @@ const (
 	failed    ending = "failed"
 )
 
-var errKilled = errors.New("terminated")
-
 // start runs the workflow until it ends. A reset repeats an earlier run first.
 func (w *world) start(in workflows.ProposalInput, repeats *life, until time.Time) (*life, ending, workflows.ProposalInput) {
-	l := &life{w: w, input: in, began: w.time().Truncate(0), live: repeats == nil, repeats: repeats, until: until}
+	l := &life{w: w, input: in, began: w.time().Truncate(0), live: repeats == nil, repeats: repeats, resetTo: until}
 	if repeats != nil {
 		l.began, l.input = repeats.began, repeats.input
 	}
@@ -65,11 +67,13 @@ func (w *world) start(in workflows.ProposalInput, repeats *life, until time.Time
 	l.env = suite.NewTestWorkflowEnvironment()
 	l.env.SetTestTimeout(time.Minute)
 	l.env.SetWorkerOptions(worker.Options{
-		DeadlockDetectionTimeout: time.Minute,
+		DeadlockDetectionTimeout: math.MaxInt64,
 		Interceptors:             []interceptor.WorkerInterceptor{&tap{life: l}},
 	})
 	l.env.SetStartTime(l.began)
-	l.env.RegisterWorkflowWithOptions(l.run, workflow.RegisterOptions{Name: workflows.ProposalType})
+	l.watchTimers()
+	l.end()
+	l.env.RegisterWorkflowWithOptions(workflows.Proposal, workflow.RegisterOptions{Name: workflows.ProposalType})
 	w.now = w.time()
 	w.life = l
 	w.lives++
@@ -92,24 +96,24 @@ func (l *life) prepare() {
 		return
 	}
 	for _, in := range l.repeats.inbox {
-		if in.at.Before(l.until) {
+		if in.at.Before(l.resetTo) {
 			l.env.RegisterDelayedCallback(func() { l.receive(in) }, max(in.at.Sub(l.began), 1))
 		}
 	}
-	l.env.RegisterDelayedCallback(l.goLive, max(l.until.Sub(l.began), 1))
+	l.env.RegisterDelayedCallback(l.goLive, max(l.resetTo.Sub(l.began), 1))
 }
 
 // goLive ends the repetition: from now on the world goes on.
 func (l *life) goLive() {
 	w := l.w
-	l.shift = w.now.Sub(l.env.Now().UTC())
+	l.shift = w.now.Sub(l.env.Now().UTC().Truncate(tick))
 	l.live = true
 	w.sayf("reset: lives on from %s", l.env.Now().UTC().Format("15:04:05.000000"))
 	for _, c := range l.calls {
 		c.survive()
 	}
 	for _, in := range l.repeats.inbox {
-		if !in.at.Before(l.until) {
+		if !in.at.Before(l.resetTo) {
 			l.receive(in)
 		}
 	}
@@ -120,23 +124,48 @@ func (l *life) goLive() {
 	w.arm()
 }
 
-// run is the workflow, in a shell that can be terminated.
-func (l *life) run(ctx workflow.Context, in workflows.ProposalInput) (workflows.State, error) {
-	var state workflows.State
-	var err error
-	done := false
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		state, err = workflows.Proposal(ctx, in)
-		done = true
-	})
-	shell, _ := workflow.NewDisconnectedContext(ctx)
-	if waiting := workflow.Await(shell, func() bool { return done || l.kill }); waiting != nil {
-		return state, waiting
+// time is the workflow's clock, set forward by what resets took.
+func (l *life) time() time.Time { return l.env.Now().UTC().Add(l.shift).Truncate(tick) }
+
+// until is how long from now an instant of the world's clock is, plus half a
+// tick: a timer of the workflow for the same tick comes first.
+func (l *life) until(at time.Time) time.Duration {
+	return max(at.Add(tick/2).Sub(l.env.Now().Add(l.shift)), 1)
+}
+
+func (l *life) watchTimers() {
+	l.timers = map[string]time.Time{}
+	l.env.SetOnTimerScheduledListener(func(id string, d time.Duration) { l.timers[id] = l.env.Now().UTC().Add(d) })
+	l.env.SetOnTimerFiredListener(func(id string) { delete(l.timers, id) })
+	l.env.SetOnTimerCanceledListener(func(id string) { delete(l.timers, id) })
+}
+
+// nextTimer is when the workflow will act by itself, by the world's clock.
+func (l *life) nextTimer() time.Time {
+	next := l.time().Add(longest)
+	for _, at := range l.timers {
+		if at = at.Add(l.shift); at.Before(next) {
+			next = at
+		}
 	}
-	if !done {
-		return state, errKilled
+	return next.Truncate(tick)
+}
+
+// end terminates the run where the scenario says so. The environment knows no
+// termination; a run that is out of time ends like one.
+func (l *life) end() {
+	w := l.w
+	for len(w.plan.ends) > 0 && !w.plan.ends[0].at.After(w.now) {
+		w.plan.ends = w.plan.ends[1:]
 	}
-	return state, err
+	if len(w.plan.ends) == 0 {
+		return
+	}
+	repeated := l.resetTo.Sub(l.began)
+	if l.live {
+		repeated = 0
+	}
+	l.env.SetWorkflowRunTimeout(max(w.plan.ends[0].at.Sub(w.now), time.Millisecond) + repeated)
 }
 
 func (l *life) ended() (ending, workflows.ProposalInput) {
@@ -155,7 +184,7 @@ func (l *life) ended() (ending, workflows.ProposalInput) {
 			w.wrong("what continuing as new carries does not decode: %v", err)
 		}
 		return continued, next
-	case l.kill:
+	case temporal.IsTimeoutError(err):
 		return killed, l.input
 	}
 	w.sayf("the workflow failed: %v", err)
@@ -167,7 +196,7 @@ func (l *life) ended() (ending, workflows.ProposalInput) {
 func (w *world) deliver(in input) {
 	switch {
 	case w.life != nil && w.life.live && !w.life.over:
-		w.life.receive(in)
+		w.life.touch(func() { w.life.receive(in) })
 	case in.request != nil:
 		w.mail = append(w.mail, in)
 	default:

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -14,7 +15,13 @@ import (
 // single steps.
 type scenario struct {
 	stale, moved, databaseDown, exchangeDown []window
-	resets                                   bool // of the run that is terminated
+	ends                                     []end
+}
+
+// end is when the run that lives then is terminated, or reset.
+type end struct {
+	at    time.Time
+	reset bool
 }
 
 func (w *world) drawScenario() scenario {
@@ -25,6 +32,13 @@ func (w *world) drawScenario() scenario {
 	if w.chance(0.02) {
 		s.exchangeDown = w.drawWindow(1, time.Hour, 5*time.Hour)
 	}
+	for range 3 {
+		if w.chance(0.2) {
+			s.ends = append(s.ends, end{w.now.Add(w.between(0, time.Minute)), w.chance(0.4)})
+		}
+	}
+	s.ends = append(s.ends, end{at: w.now.Add(longest)})
+	slices.SortFunc(s.ends, func(a, b end) int { return a.at.Compare(b.at) })
 	return s
 }
 
@@ -104,15 +118,9 @@ func (w *world) prepare() {
 	w.perhaps(0.15, 40*time.Second, w.halt)
 	for range 3 {
 		w.perhaps(0.15, 3*time.Minute, w.resolve)
-		w.perhaps(0.12, time.Minute, func() { w.terminate(false) })
-		w.perhaps(0.08, time.Minute, func() { w.terminate(true) })
 		w.perhaps(0.1, time.Minute, func() { w.deliver(input{kind: suggested}) })
 	}
 	w.sweep()
-	w.after(longest, func() {
-		w.wrong("the workflow has not ended after %s", longest)
-		w.terminate(false)
-	})
 }
 
 // longest bounds a run: the longest outage and whatever follows it.
@@ -170,15 +178,6 @@ func (w *world) resolve() {
 	w.signal(workflows.ResolveSignal, word)
 }
 
-func (w *world) terminate(reset bool) {
-	if w.life == nil || !w.life.live || w.life.over {
-		return
-	}
-	w.plan.resets = reset
-	w.life.kill = true
-	w.strike(map[bool]string{false: "workflow terminated", true: "workflow reset"}[reset])
-}
-
 // sweep is what workflow Sweep does for a run that does not know its claim.
 func (w *world) sweep() {
 	w.after(5*time.Minute, func() {
@@ -217,13 +216,18 @@ func (w *world) run() {
 			w.strike("continued as new")
 			next = carried
 		case killed:
-			if len(w.broken) > 0 {
+			ended := w.plan.ends[0]
+			switch {
+			case len(w.plan.ends) == 1:
+				w.wrong("the workflow has not ended after %s", longest)
 				w.settle()
 				return
-			}
-			w.resend(l)
-			if w.plan.resets {
+			case ended.reset:
+				w.strike("workflow reset")
 				repeats, until = l, w.somewhere(l)
+			default:
+				w.strike("workflow terminated")
+				w.resend(l)
 			}
 			w.pass(w.now.Add(w.between(0, 40*time.Second)), w.wanted)
 		case failed:
@@ -247,9 +251,6 @@ func (w *world) somewhere(l *life) time.Time {
 
 // resend lets clients whose run went away ask again, under the same ID.
 func (w *world) resend(l *life) {
-	if w.plan.resets {
-		return // the server hands them to the new run
-	}
 	for _, in := range l.inbox {
 		if in.request != nil && !in.request.over && w.chance(0.7) {
 			w.strike("request sent again")

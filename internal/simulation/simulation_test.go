@@ -58,3 +58,10 @@ func TestNoFaultDoublesOrLosesAnOrder(t *testing.T) {
 	}
 	require.Empty(t, len(broken))
 }
+
+// TestOneSeedIsOneRun is what makes a failure worth printing.
+func TestOneSeedIsOneRun(t *testing.T) {
+	for n := range uint64(150) {
+		require.Equal(t, simulate(*seed+n, locks{}, true).story(), simulate(*seed+n, locks{}, true).story(), "seed %d", *seed+n)
+	}
+}

@@ -30,7 +30,8 @@ type world struct {
 	records  *records
 	exchange *exchange
 
-	now      time.Time // while no run of the workflow lives; see time
+	now      time.Time // while no run of the workflow lives, or ahead of it; see time
+	ahead    bool
 	agenda   agenda
 	seq      int
 	life     *life
@@ -76,8 +77,8 @@ func newWorld(seed uint64, off locks) *world {
 
 // time is the database's clock, which is also that of the workflow.
 func (w *world) time() time.Time {
-	if w.life != nil && w.life.live {
-		return w.life.env.Now().UTC().Add(w.life.shift)
+	if w.life != nil && w.life.live && !w.ahead {
+		return w.life.time()
 	}
 	return w.now
 }
@@ -105,12 +106,17 @@ func (w *world) story() string { return strings.Join(w.said, "\n") }
 // chance is true with probability p.
 func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
 
+// tick is the resolution of time, as in PostgreSQL. What the workflow's clock
+// shows below it differs from run to run: the SDK does not say whether a task
+// runs before or after a timer of one nanosecond.
+const tick = time.Microsecond
+
 // between draws a duration.
 func (w *world) between(least, most time.Duration) time.Duration {
 	if most <= least {
 		return least
 	}
-	return least + time.Duration(w.rng.Int64N(int64(most-least)))
+	return least + time.Duration(w.rng.Int64N(int64(most-least))).Truncate(tick)
 }
 
 // event is something that happens at an instant.
@@ -144,7 +150,7 @@ func (w *world) after(d time.Duration, do func()) {
 // arm makes the workflow's clock wake the world for its next event.
 func (w *world) arm() {
 	l := w.life
-	if l == nil || !l.live || l.over || len(w.agenda) == 0 {
+	if l == nil || !l.live || l.over || w.ahead || len(w.agenda) == 0 {
 		return
 	}
 	next := w.agenda[0].at
@@ -152,18 +158,42 @@ func (w *world) arm() {
 		return
 	}
 	l.armed = next
-	l.env.RegisterDelayedCallback(func() { w.wake(l) }, max(next.Sub(w.time()), 1))
+	l.env.RegisterDelayedCallback(func() { w.wake(l) }, l.until(next))
 }
 
+// wake lets the world's next events happen. Every wake of the environment runs
+// all of the workflow's coroutines, so the world runs ahead of the workflow's
+// clock for as long as nothing reaches the workflow.
 func (w *world) wake(l *life) {
-	if w.life != l || !l.live || l.over {
+	if w.life != l || l.over {
 		return
 	}
 	l.armed = time.Time{}
-	for !l.over && len(w.agenda) > 0 && !w.agenda[0].at.After(w.time()) {
-		heap.Pop(&w.agenda).(event).do()
+	w.ahead = true
+	w.now = l.time()
+	for l.touching == 0 && len(w.agenda) > 0 && (!w.agenda[0].at.After(l.time()) || w.agenda[0].at.Before(l.nextTimer())) {
+		e := heap.Pop(&w.agenda).(event)
+		if e.at.After(w.now) {
+			w.now = e.at
+		}
+		e.do()
 	}
-	w.arm()
+	w.ahead = false
+	if l.touching == 0 {
+		w.arm()
+	}
+}
+
+// touch does something to the workflow, once its clock says what the world's
+// clock says now.
+func (l *life) touch(do func()) {
+	w := l.w
+	l.touching++
+	l.env.RegisterDelayedCallback(func() {
+		l.touching--
+		do()
+		w.arm()
+	}, l.until(w.time()))
 }
 
 // pass lets time pass while no workflow lives, until an instant or until
