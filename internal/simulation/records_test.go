@@ -299,7 +299,7 @@ func (r *records) Cancel(_ context.Context, _, actor, reason string) (trade.Stat
 	if actor == "" || reason == "" {
 		return "", trade.ErrInvalid
 	}
-	if r.proposal.Status.Closed() || r.cancelActor != "" {
+	if r.proposal.Status.Closed() || r.proposal.Status.Claimed() && r.cancelActor != "" {
 		return r.proposal.Status, nil
 	}
 	r.cancelActor = actor
