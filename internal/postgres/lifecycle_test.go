@@ -62,6 +62,23 @@ func TestCancelClosesBeforeTheClaimAndIsRememberedAfterIt(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotFound)
 }
 
+// TestASecondCancelClosesWhatFailedAfterTheFirst was found by the simulation: a
+// cancelled workflow asked again and again, without a pause, for ever.
+func TestASecondCancelClosesWhatFailedAfterTheFirst(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.claimed("p")
+	for range 2 {
+		status, err := d.Cancel(ctx, "p", "anna", "news")
+		require.NoError(t, err)
+		require.Equal(t, trade.Executing, status)
+	}
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.CancelRequested}))
+	status, err := d.Cancel(ctx, "p", "temporal", "the workflow was cancelled")
+	require.NoError(t, err)
+	require.Equal(t, trade.Cancelled, status)
+}
+
 func TestClosedProposalStaysClosedWhoeverWrites(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
