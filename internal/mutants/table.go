@@ -96,7 +96,7 @@ var table = []mutant{
 	},
 	{
 		name: "looked before the deadline", why: "an order still on its way is taken for absent",
-		file: "internal/trade/attempt.go", old: "\tbound := d.Deadline.Add(lag)\n", new: "\tbound := d.Deadline.Add(-time.Hour)\n",
+		file: "internal/trade/attempt.go", old: "return d.Deadline.Add(d.lag())", new: "return d.Deadline.Add(-time.Hour)",
 		pkg: "./internal/trade", test: "TestAbsenceAlwaysTakesTwoLateLooksApart",
 	},
 	{

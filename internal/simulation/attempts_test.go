@@ -58,7 +58,7 @@ func (r *records) insertAttempt(e *execution, a *attempt) error {
 
 // RecordReply is postgres.Store.RecordReply.
 func (r *records) RecordReply(_ context.Context, c trade.Claim, number int, p trade.Placing) error {
-	e, err := r.execution(c.ExecutionID)
+	e, err := r.claimed(c)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (r *records) RecordReply(_ context.Context, c trade.Claim, number int, p tr
 
 // RecordLook is postgres.Store.RecordLook.
 func (r *records) RecordLook(_ context.Context, c trade.Claim, number int, look trade.Look) error {
-	e, err := r.execution(c.ExecutionID)
+	e, err := r.claimed(c)
 	if err != nil {
 		return err
 	}
@@ -91,16 +91,17 @@ func (r *records) RecordLook(_ context.Context, c trade.Claim, number int, look 
 }
 
 // Followed is postgres.Store.Followed.
-func (r *records) Followed(_ context.Context, id int64) error {
-	if e, err := r.execution(id); err == nil {
+func (r *records) Followed(_ context.Context, c trade.Claim) error {
+	e, err := r.claimed(c)
+	if err == nil {
 		e.followedAt = r.clock()
 	}
-	return nil
+	return err
 }
 
 // Conclude is postgres.Store.Conclude.
 func (r *records) Conclude(_ context.Context, c trade.Claim, number int) (trade.Finding, error) {
-	e, err := r.execution(c.ExecutionID)
+	e, err := r.claimed(c)
 	if err != nil {
 		return trade.Finding{}, err
 	}
@@ -201,7 +202,7 @@ func (r *records) setControl(s trade.TradingState) {
 
 // RecordOrder is postgres.Store.RecordOrder.
 func (r *records) RecordOrder(_ context.Context, c trade.Claim, o trade.Order) error {
-	e, err := r.execution(c.ExecutionID)
+	e, err := r.claimed(c)
 	if err != nil {
 		return err
 	}
@@ -236,7 +237,7 @@ func (r *records) RecordOrder(_ context.Context, c trade.Claim, o trade.Order) e
 
 // FailExecution is postgres.Store.FailExecution.
 func (r *records) FailExecution(_ context.Context, c trade.Claim, f trade.Failure) error {
-	e, err := r.execution(c.ExecutionID)
+	e, err := r.claimed(c)
 	if err != nil || e.status == trade.Failed {
 		return err
 	}
@@ -246,7 +247,11 @@ func (r *records) FailExecution(_ context.Context, c trade.Claim, f trade.Failur
 	if !e.open() {
 		return fmt.Errorf("%w: the execution is %s", trade.ErrConflict, e.status)
 	}
-	if err := r.setStatus(trade.Failed); err != nil {
+	end := trade.Failed
+	if r.cancelActor != "" {
+		end = trade.Cancelled
+	}
+	if err := r.setStatus(end); err != nil {
 		return err
 	}
 	e.status, r.proposal.FailureCode = trade.Failed, string(f.Code)
@@ -255,8 +260,8 @@ func (r *records) FailExecution(_ context.Context, c trade.Claim, f trade.Failur
 }
 
 // Resolve is postgres.Store.Resolve.
-func (r *records) Resolve(_ context.Context, c trade.Claim, number int, o *trade.Order, exchangeNow time.Time, actor, reason string) (string, error) {
-	e, err := r.execution(c.ExecutionID)
+func (r *records) Resolve(_ context.Context, c trade.Claim, number int, w trade.Word) (string, error) {
+	e, err := r.claimed(c)
 	if err != nil {
 		return "", err
 	}
@@ -264,20 +269,22 @@ func (r *records) Resolve(_ context.Context, c trade.Claim, number int, o *trade
 	switch {
 	case a == nil:
 		return "", trade.ErrNotFound
-	case actor == "" || reason == "":
+	case w.Problem != "":
+		return w.Problem, nil
+	case w.Actor == "" || w.Reason == "":
 		return "actor and reason are required", nil
 	case e.status != trade.Unresolved || a.verdict != "":
 		return "the proposal is not UNRESOLVED", nil
-	case !exchangeNow.After(a.deadline):
+	case !w.ExchangeNow.After(a.deadline):
 		return "the order may still be placed", nil
-	case o != nil && !c.Plan.Matches(*o):
+	case w.Order != nil && !c.Plan.Matches(*w.Order):
 		return "the order is another", nil
 	}
 	a.verdict = trade.ConcludedAbsent
-	if o != nil {
-		a.verdict, a.orderID = trade.ConcludedAccepted, o.OrderID
+	if w.Order != nil {
+		a.verdict, a.orderID = trade.ConcludedAccepted, w.Order.OrderID
 	}
-	r.lied = r.lied || (o == nil) == r.w.exchange.has(e.client)
+	r.lied = r.lied || (w.Order == nil) == r.w.exchange.has(e.client)
 	r.w.strike("a person's word taken")
 	r.w.sayf("a person says: %v (lie: %v)", a.verdict, r.lied)
 	return "", r.setOpen(e, trade.Executing)

@@ -85,8 +85,8 @@ func (d desk) StoreOverride(ctx context.Context, o trade.Override, via string) (
 	return ask(ctx, d, func(r *records) (string, error) { return r.StoreOverride(ctx, o, via) })
 }
 
-func (d desk) Resolve(ctx context.Context, c trade.Claim, number int, o *trade.Order, now time.Time, actor, reason string) (string, error) {
-	return ask(ctx, d, func(r *records) (string, error) { return r.Resolve(ctx, c, number, o, now, actor, reason) })
+func (d desk) Resolve(ctx context.Context, c trade.Claim, number int, w trade.Word) (string, error) {
+	return ask(ctx, d, func(r *records) (string, error) { return r.Resolve(ctx, c, number, w) })
 }
 
 func (d desk) BeginAttempt(ctx context.Context, c trade.Claim, number int, deadline time.Time, _ string) (*trade.Placing, error) {
@@ -110,6 +110,6 @@ func (d desk) RecordLook(ctx context.Context, c trade.Claim, number int, look tr
 	return d.transact(ctx, func(r *records) error { return r.RecordLook(ctx, c, number, look) })
 }
 
-func (d desk) Followed(ctx context.Context, id int64) error {
-	return d.transact(ctx, func(r *records) error { return r.Followed(ctx, id) })
+func (d desk) Followed(ctx context.Context, c trade.Claim) error {
+	return d.transact(ctx, func(r *records) error { return r.Followed(ctx, c) })
 }

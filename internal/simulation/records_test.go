@@ -111,6 +111,15 @@ func (r *records) execution(id int64) (*execution, error) {
 	return nil, trade.ErrNotFound
 }
 
+// claimed is the execution of c while c is the claim in force.
+func (r *records) claimed(c trade.Claim) (*execution, error) {
+	e, err := r.execution(c.ExecutionID)
+	if err == nil && e.requestID != c.RequestID {
+		err = trade.ErrNotFound
+	}
+	return e, err
+}
+
 // current is the proposal's execution; nil when it was never claimed.
 func (r *records) current() *execution {
 	if len(r.executions) == 0 {

@@ -175,7 +175,7 @@ func (w *world) resolve() {
 	if w.chance(0.1) {
 		word.Absent, word.OrderID = false, "order-of-somebody-else"
 	}
-	w.signal(workflows.ResolveSignal, word)
+	w.signal(workflows.ResolveName, word)
 }
 
 // sweep is what workflow Sweep does for a run that does not know its claim.
