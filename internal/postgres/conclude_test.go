@@ -44,6 +44,20 @@ func TestAttemptThatNeverBeganIsVoidAndAZombieCannotUseIt(t *testing.T) {
 	require.Equal(t, f.Verdict, d.conclude(c, 1).Verdict, "concluding again says the same")
 }
 
+// A workflow that was set back asks about an attempt of an execution that has
+// ended since. Found by a campaign: its row was added to what was over.
+func TestAttemptOfAnExecutionThatIsOverIsVoidWithoutARow(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.claimed("p")
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.TradingHalted}))
+	f := d.conclude(c, 1)
+	require.True(t, f.Concluded)
+	require.Equal(t, trade.ConcludedVoid, f.Verdict)
+	require.Zero(t, d.count(`SELECT count(*) FROM interlock.order_attempts`))
+	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply, "nor can it begin")
+}
+
 func TestZombieAndConclusionRaceForOneAttempt(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -31,8 +31,12 @@ func mayHaveLost(ctx context.Context, q querier, account string, begun time.Time
 }
 
 // missingAttempt concludes an attempt without a row: it never began, unless
-// its row was lost.
+// its row was lost. One of an execution that is over needs no row to close it:
+// nothing can begin there any more.
 func missingAttempt(ctx context.Context, tx pgx.Tx, e executionRow, number int) (trade.Finding, error) {
+	if !trade.Status(e.Status).Claimed() {
+		return trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: neverBegan}, nil
+	}
 	lost, err := mayHaveLost(ctx, tx, e.AccountID, e.ClaimedAt)
 	if err != nil {
 		return trade.Finding{}, err

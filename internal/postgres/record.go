@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -132,7 +133,8 @@ const failExecutionSQL = `
 	UPDATE interlock.trade_proposals p SET failure_code = @code, exchange_code = @exchange,
 		failure_detail = @detail, updated_at = clock_timestamp(),
 		status = CASE WHEN cancel_actor IS NULL THEN 'FAILED' ELSE 'CANCELLED' END
-	FROM execution WHERE p.id = execution.proposal_id`
+	FROM execution WHERE p.id = execution.proposal_id
+	RETURNING p.status`
 
 const aliveAttemptsSQL = `
 	SELECT count(*) FROM interlock.order_attempts
@@ -164,17 +166,18 @@ func failExecution(ctx context.Context, tx pgx.Tx, e executionRow, failure trade
 	if alive > 0 {
 		return fmt.Errorf("%w: an attempt of execution %d is in doubt or accepted", ErrConflict, e.ID)
 	}
-	tag, err := tx.Exec(ctx, failExecutionSQL, pgx.StrictNamedArgs{
+	var end string
+	err := tx.QueryRow(ctx, failExecutionSQL, pgx.StrictNamedArgs{
 		"execution": e.ID, "code": string(failure.Code), "exchange": failure.ExchangeCode, "detail": shorten(failure.Message),
-	})
+	}).Scan(&end)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fmt.Errorf("%w: execution %d is %s", ErrConflict, e.ID, e.Status)
+	}
 	if err != nil {
 		return err
 	}
-	if tag.RowsAffected() != 1 {
-		return fmt.Errorf("%w: execution %d is %s", ErrConflict, e.ID, e.Status)
-	}
 	return appendAudit(ctx, tx, event{
 		Chain: e.AccountID, Kind: "execution.failed", User: e.UserID, Proposal: e.ProposalID,
-		Body: map[string]any{"execution": e.ID, "failure": failure},
+		Body: map[string]any{"execution": e.ID, "failure": failure, "status": end},
 	})
 }

@@ -120,7 +120,7 @@ func (r *records) Conclude(_ context.Context, c trade.Claim, number int) (trade.
 
 func (r *records) void(e *execution, number int) (trade.Finding, error) {
 	f := trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: neverBegan}
-	if r.w.locks.noVoid || r.w.locks.noRow {
+	if r.w.locks.noVoid || r.w.locks.noRow || !e.open() {
 		return f, nil
 	}
 	r.w.sayf("attempt %d void", number)

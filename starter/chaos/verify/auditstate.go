@@ -35,6 +35,12 @@ func (c *inquiry) proposalsTold() {
 			told[orEmpty(row.ProposalID)+" closed by it"]--
 		}
 	}
+	// A claim that failed after a cancel ended the proposal by itself.
+	for _, row := range c.kinds[kindFailed] {
+		if b, ok := body[closedWire](c, row); ok && b.Status != nil && *b.Status == "CANCELLED" {
+			told[orEmpty(row.ProposalID)+" closed by it"]--
+		}
+	}
 	c.settle(AuditProposals, "end", told)
 	// Other programs insert proposals and tell nobody; nobody stores one twice.
 	for _, row := range c.kinds[kindStored] {
