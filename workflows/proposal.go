@@ -155,9 +155,9 @@ func (p *proposal) expire(ctx workflow.Context) error {
 }
 
 // moveTo takes over a status that the records have given. A claim that this
-// run did not win is read anew.
+// run did not win, or the order it ended with, is read anew.
 func (p *proposal) moveTo(ctx workflow.Context, now trade.Status) error {
-	if now.Claimed() && !p.status().Claimed() {
+	if (now.Claimed() || now == trade.Executed) && !p.status().Claimed() {
 		return p.load(ctx)
 	}
 	p.life.Proposal.Status = now

@@ -257,6 +257,35 @@ func TestClaimGivenUpBeforeAnythingWasPlacedEndsCancelled(t *testing.T) {
 	require.Equal(t, trade.Cancelled, asked.result.Status)
 }
 
+// TestACancelDoesNotAnswerBeforeTheFillsAreKnown was found by the simulation:
+// the records held the order's end, this run had not heard of it, and a cancel
+// that met it answered EXECUTED with nothing filled.
+func TestACancelDoesNotAnswerBeforeTheFillsAreKnown(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{accepted(openOrder)}
+	b.orders = []trade.Order{openOrder, filled}
+	var a *answer
+	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
+	b.at(3*time.Second, func() {
+		b.life.Proposal.Status = trade.Executed
+		b.env.SignalWorkflow(CancelSignal, CancelRequest{Actor: "anna", Reason: "news"})
+	})
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Equal(t, trade.Executed, a.result.Status)
+	require.Equal(t, "0.001", a.result.Order.FilledAmount)
+}
+
+func TestARunThatFindsTheProposalExecutedAnswersWithItsOrder(t *testing.T) {
+	b := newBench(t)
+	b.at(time.Second, func() {
+		b.life.Proposal.Status, b.life.Order = trade.Executed, &filled
+		b.env.SignalWorkflow(CancelSignal, CancelRequest{Actor: "anna", Reason: "news"})
+	})
+	s := b.run()
+	require.Equal(t, trade.Executed, s.Status)
+	require.Equal(t, "0.001", s.Order.FilledAmount)
+}
+
 func TestLimitOrderIsCancelledAtItsTimeToLive(t *testing.T) {
 	b := newBench(t)
 	b.placings = []trade.Placing{accepted(openOrder)}
