@@ -79,7 +79,7 @@ func TestEveryCrashEndsAsDocumented(t *testing.T) {
 
 // lanes is how many stacks try the rows of one role, each its share one after
 // another: a row waits rather than works.
-const lanes = 5
+const lanes = 4
 
 // abreast deals rows out to lanes that run together, whatever -parallel says.
 func abreast[T any](t *testing.T, lanes int, kinds map[string][]T, run func(*testing.T, string, []T)) {
@@ -182,11 +182,31 @@ func (tr trial) prove(restarted time.Time) {
 	if tr.arrow.scene.again != nil {
 		tr.arrow.scene.again(tr)
 	}
-	tr.eventually(90*time.Second, "an end of "+tr.name, func() bool { return tr.over(tr.id) })
+	tr.ends(tr.name, tr.id)
+	if tr.row["end"] == string(trade.Executed) && tr.tooLate(tr.id) {
+		tr.t.Logf("%s: too late on this machine for another attempt, asked again", tr.name)
+		_, err := tr.ask(tr.id, workflows.ExecuteRequest{})
+		require.NoError(tr.t, err, tr.name)
+		tr.ends(tr.name, tr.id)
+	}
 	tr.t.Logf("%s: %s %s after the new worker was started", tr.name, tr.end(tr.id), time.Since(restarted).Round(100*time.Millisecond))
 	require.Equal(tr.t, tr.row["end"], tr.end(tr.id), tr.name)
 	require.Equal(tr.t, tr.row["orders"], strconv.Itoa(tr.ordersOf(tr.id)), tr.name)
 	tr.calm()
+}
+
+func (s *stack) ends(name, id string) {
+	s.t.Helper()
+	s.eventually(2*time.Minute, "an end of "+name, func() bool { return s.over(id) })
+}
+
+// tooLate reports whether a proposal failed because no attempt could begin in
+// time any more; what fails earlier has no such excuse.
+func (s *stack) tooLate(id string) bool {
+	s.t.Helper()
+	return s.end(id) == string(trade.Failed)+" "+string(trade.ExchangeUnavailable) && s.count(`
+		SELECT count(*) FROM interlock.trade_executions
+		WHERE proposal_id = $1 AND ended_at - claimed_at > $2::interval - interval '3 s'`, id, trade.SendWithin.String()) == 1
 }
 
 // over reports whether nothing more happens to a proposal by itself.
@@ -234,7 +254,7 @@ func (tr trial) awaitTrace(file, begins string) string {
 func (s *stack) awaitTrace(dir, file, begins string) string {
 	s.t.Helper()
 	var found string
-	s.eventually(time.Minute, fmt.Sprintf("%q in %s", begins, file), func() bool {
+	s.eventually(2*time.Minute, fmt.Sprintf("%q in %s", begins, file), func() bool {
 		found = traced(dir, file, begins)
 		return found != ""
 	})

@@ -197,7 +197,7 @@ func TestHTTPRefusalOfTheExchangeIs422WithItsCode(t *testing.T) {
 	require.Equal(t, []any{http.StatusUnprocessableEntity, "423"}, []any{a.HTTP, a.ExchangeCode}, a.Message)
 	d.admin(http.MethodPost, "/admin/market", map[string]any{"market": "BTC-EUR", "status": "trading"}, nil)
 
-	// Insufficient balance is a refusal only after one look past the deadline.
+	// Insufficient balance is a refusal only after one look past deadline and L.
 	d.propose("poor", "buy", map[string]any{"amount": "1000"})
 	a = d.execute("poor")
 	if a.HTTP == http.StatusAccepted {

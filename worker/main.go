@@ -153,7 +153,7 @@ func (p *process) serve(ctx context.Context) error {
 			return fmt.Errorf("start worker: %w", err)
 		}
 	}
-	if err := p.schedule(ctx); err != nil {
+	if err := insist(ctx, scheduleWithin, time.Second, p.schedule); err != nil {
 		return err
 	}
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)

@@ -129,14 +129,14 @@ func belowTheMarket(tr trial, p *trade.Proposal) {
 
 func cancelOpenOrder(tr trial) {
 	tr.executing(tr.id)
-	tr.eventually(20*time.Second, "an open order", func() bool { return tr.ordersOf(tr.id) == 1 })
+	tr.eventually(time.Minute, "an open order", func() bool { return tr.ordersOf(tr.id) == 1 })
 	tr.tell(workflows.CancelSignal, workflows.CancelRequest{Actor: "anna", Reason: "changed my mind"})
 }
 
 // decideAbsent has a person decide while looking shows nothing clear.
 func decideAbsent(tr trial) {
 	tr.executing(tr.id)
-	tr.becomes(tr.id, trade.Unresolved, 30*time.Second)
+	tr.becomes(tr.id, trade.Unresolved, time.Minute)
 	tr.fault(map[string]any{"kind": "html", "method": http.MethodGet, "path": "/trades", "count": 0})
 	tr.eventually(20*time.Second, "the deadline has passed", func() bool {
 		return tr.count(`SELECT count(*) FROM interlock.order_attempts a JOIN interlock.trade_executions e ON e.id = a.execution_id

@@ -30,6 +30,27 @@ const catchUp = time.Minute
 // copy from before it, is made again.
 const rescheduleEvery = 15 * time.Second
 
+// scheduleWithin is how long a worker that serves already may take to make its
+// schedules exist: a Temporal that is slow for a moment must not end it.
+const scheduleWithin = 2 * time.Minute
+
+// insist tries do until it succeeds, ctx ends, or within is over; then it
+// returns the last error. An end of ctx is no error.
+func insist(ctx context.Context, within, pause time.Duration, do func(context.Context) error) error {
+	last := time.Now().Add(within)
+	for ctx.Err() == nil {
+		err := do(ctx)
+		if err == nil || ctx.Err() == nil && time.Now().After(last) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+	return nil
+}
+
 // ensureSchedule makes a schedule exist and runs it now. Every worker of a
 // role calls it: whoever comes second finds it there.
 func ensureSchedule(ctx context.Context, c client.Client, id string, every time.Duration, workflow string, args ...any) error {

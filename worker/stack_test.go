@@ -259,7 +259,7 @@ func (s *stack) kill(name string) {
 
 func (s *stack) awaitReady() {
 	s.t.Helper()
-	s.eventually(time.Minute, "a first comparison and fresh prices", func() bool {
+	s.eventually(2*time.Minute, "a first comparison and fresh prices", func() bool {
 		var n int
 		err := s.query(`SELECT count(*) FROM interlock.reconciliations r, interlock.market_facts m, interlock.exchange_clocks`, &n)
 		return err == nil && n > 0
@@ -305,10 +305,11 @@ func (s *stack) proposeIn(id string, market trade.Market, change ...func(*trade.
 
 // ask executes a proposal through update-with-start, as any client would.
 func (s *stack) ask(id string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
-	return s.askWithin(ctx, id, req)
+	return s.askAs(ctx, uuid.NewString(), id, req)
 }
 
-func (s *stack) askWithin(ctx context.Context, id string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
+// askAs names the request: asked again, it is the same one.
+func (s *stack) askAs(ctx context.Context, request, id string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
 	var result workflows.ExecuteResult
 	req.Actor = "anna"
 	bound, cancel := context.WithTimeout(ctx, 40*time.Second)
@@ -319,7 +320,7 @@ func (s *stack) askWithin(ctx context.Context, id string, req workflows.ExecuteR
 	h, err := s.temporal.UpdateWithStartWorkflow(bound, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: start,
 		UpdateOptions: client.UpdateWorkflowOptions{
-			UpdateID: uuid.NewString(), UpdateName: workflows.ExecuteUpdate, Args: []any{req}, WaitForStage: client.WorkflowUpdateStageCompleted,
+			UpdateID: request, UpdateName: workflows.ExecuteUpdate, Args: []any{req}, WaitForStage: client.WorkflowUpdateStageCompleted,
 		},
 	})
 	if err == nil {
@@ -335,12 +336,20 @@ func (s *stack) execute(id string) workflows.ExecuteResult {
 	return result
 }
 
-// executing asks in the background, for what is to be disturbed.
+// executing asks in the background until there is an answer, for what is to be
+// disturbed.
 func (s *stack) executing(id string) {
 	s.t.Helper()
 	var done sync.WaitGroup
 	asking, giveUp := context.WithCancel(ctx)
-	done.Go(func() { _, _ = s.askWithin(asking, id, workflows.ExecuteRequest{}) })
+	request := uuid.NewString()
+	done.Go(func() {
+		for asking.Err() == nil {
+			if _, err := s.askAs(asking, request, id, workflows.ExecuteRequest{}); err == nil {
+				return
+			}
+		}
+	})
 	s.t.Cleanup(func() { giveUp(); done.Wait() })
 }
 

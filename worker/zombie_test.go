@@ -39,7 +39,7 @@ func TestZombiesPlaceNoSecondOrder(t *testing.T) {
 		delete(lacking, row["frozen"]+", "+row["its clock check"])
 	}
 	require.Empty(t, lacking, "docs/failures.md lacks rows")
-	abreast(t, len(rows), map[string][]map[string]string{"zombies": rows}, func(t *testing.T, _ string, rows []map[string]string) {
+	abreast(t, lanes, map[string][]map[string]string{"zombies": rows}, func(t *testing.T, _ string, rows []map[string]string) {
 		for _, row := range rows {
 			newZombie(t, row).wakesUp()
 		}
@@ -89,7 +89,7 @@ func (z *zombie) goesOn() {
 		z.tryUntil("p", trade.Executed)
 		return
 	}
-	z.eventually(time.Minute, z.name+": an end", func() bool { return z.over("p") })
+	z.ends(z.name, "p")
 }
 
 // tryUntil executes until it is done: a task that the server hands to the

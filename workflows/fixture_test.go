@@ -250,6 +250,9 @@ func (r records) FailExecution(_ context.Context, _ trade.Claim, f trade.Failure
 		return trade.ErrNotFound
 	}
 	r.failed, r.life.Proposal.Status = &f, trade.Failed
+	if r.life.CancelledBy != "" {
+		r.life.Proposal.Status = trade.Cancelled
+	}
 	return nil
 }
 
@@ -267,6 +270,7 @@ func (r records) Cancel(_ context.Context, _, actor, reason string) (trade.Statu
 	if actor == "" || reason == "" {
 		return "", trade.ErrInvalid
 	}
+	r.life.CancelledBy = actor
 	if r.life.Proposal.Status.Executable() {
 		r.life.Proposal.Status = trade.Cancelled
 	}

@@ -87,6 +87,10 @@ var proposalPaths = []path{
 		openThenEnded(b)
 		b.won = func(c *trade.Claim) { c.Plan.TimeInForce, c.Plan.TimeToLive = "GTC", trade.Duration(time.Second) }
 	}, func(t *testing.T, l live) { l.execute(t, ExecuteRequest{Actor: "anna"}) }},
+	{"given-up-while-claimed", givenUpBeforeSent, func(t *testing.T, l live) {
+		l.begin(t, ExecuteRequest{Actor: "anna"})
+		l.signal(t, CancelSignal, CancelRequest{Actor: "anna", Reason: "news"})
+	}},
 	{"override-by-signal", nil, func(t *testing.T, l live) {
 		l.signal(t, OverrideName, OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news", Execute: true})
 	}},
@@ -103,13 +107,25 @@ func openThenEnded(b *bench) {
 	b.placings, b.orders = []trade.Placing{accepted(openOrder)}, []trade.Order{openOrder, ended}
 }
 
+// givenUpBeforeSent is a claim that is given up between two attempts.
+func givenUpBeforeSent(b *bench) {
+	b.lives(6 * time.Second)
+	b.placings = []trade.Placing{{Reply: trade.NotSent, Code: "105"}, {Reply: trade.NotSent, Code: string(trade.CancelRequested)}}
+}
+
+// older are the stored histories that only code before a change could make.
+var older = []string{"proposal-given-up-while-claimed-before.json"}
+
 // lives gives the proposal little time, so that its path ends.
 func (b *bench) lives(d time.Duration) { b.life.Proposal.ExpiresAt = time.Now().Add(d) }
 
 func TestEveryStoredHistoryReplays(t *testing.T) {
 	histories, err := filepath.Glob(filepath.Join(historyDir, "*.json"))
 	require.NoError(t, err)
-	require.Len(t, histories, len(proposalPaths)+2, "run make history")
+	require.Len(t, histories, len(proposalPaths)+2+len(older), "run make history")
+	for _, name := range older {
+		require.Contains(t, histories, filepath.Join(historyDir, name))
+	}
 	for _, file := range histories {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			require.NoError(t, replayer(t).ReplayWorkflowHistoryFromJSONFile(nil, file))

@@ -211,7 +211,19 @@ func (p *proposal) fail(ctx workflow.Context, placing trade.Placing) error {
 	if err := workflow.ExecuteLocalActivity(must(ctx, "nothing was placed"), proposals.FailExecution, in).Get(ctx, nil); err != nil {
 		return err
 	}
-	p.failure = &FailureView{Code: failure.Code, ExchangeCode: failure.ExchangeCode, Message: failure.Message}
 	p.mine = false
+	if err := p.afterFailure(ctx); err != nil {
+		return err
+	}
+	p.failure = &FailureView{Code: failure.Code, ExchangeCode: failure.ExchangeCode, Message: failure.Message}
+	return nil
+}
+
+// afterFailure is free again, or the end of a proposal that was given up while
+// its claim was carried out: the records know which.
+func (p *proposal) afterFailure(ctx workflow.Context) error {
+	if p.cancelled && changed(ctx, givenUpWhileClaimed) {
+		return p.load(ctx)
+	}
 	return p.moveTo(ctx, trade.Failed)
 }

@@ -243,6 +243,20 @@ func TestCancelAfterTheClaimCancelsTheOpenOrder(t *testing.T) {
 	require.Equal(t, trade.OrderStatus("canceled"), b.recorded.Status, "the final status counts, not the wish")
 }
 
+func TestClaimGivenUpBeforeAnythingWasPlacedEndsCancelled(t *testing.T) {
+	b := newBench(t)
+	givenUpBeforeSent(b)
+	b.life.Proposal.ExpiresAt = b.env.Now().Add(time.Hour)
+	var asked *answer
+	b.at(time.Second, func() { asked = b.execute("u1", ExecuteRequest{}) })
+	b.at(2*time.Second, func() { b.env.SignalWorkflow(CancelSignal, CancelRequest{Actor: "anna", Reason: "news"}) })
+	end := b.run()
+	require.Equal(t, trade.Cancelled, end.Status)
+	require.Equal(t, trade.CancelRequested, end.Failure.Code)
+	require.NoError(t, asked.err)
+	require.Equal(t, trade.Cancelled, asked.result.Status)
+}
+
 func TestLimitOrderIsCancelledAtItsTimeToLive(t *testing.T) {
 	b := newBench(t)
 	b.placings = []trade.Placing{accepted(openOrder)}

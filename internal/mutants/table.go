@@ -96,7 +96,7 @@ var table = []mutant{
 	},
 	{
 		name: "looked before the deadline", why: "an order still on its way is taken for absent",
-		file: "internal/trade/attempt.go", old: "\tbound := d.Deadline.Add(lag)\n", new: "\tbound := d.Deadline.Add(-time.Hour)\n",
+		file: "internal/trade/attempt.go", old: "return d.Deadline.Add(d.lag())", new: "return d.Deadline.Add(-time.Hour)",
 		pkg: "./internal/trade", test: "TestAbsenceAlwaysTakesTwoLateLooksApart",
 	},
 	{
@@ -114,5 +114,10 @@ var table = []mutant{
 		name: "one run's claim carried out by another", why: "a reset workflow sends what was sent before",
 		file: "workflows/order.go", old: "\tif !p.mine {\n", new: "\tif !p.mine && p.life.InDoubt > 0 {\n",
 		pkg: "./workflows", test: "TestResumedClaimIsFinishedByLookingNeverBySending",
+	},
+	{
+		name: "a change that older runs follow too", why: "a running proposal stands still, its claim with it",
+		file: "workflows/changes.go", old: "workflow.DefaultVersion, 1) == 1", new: "workflow.DefaultVersion, 1) <= 1",
+		pkg: "./workflows", test: "TestEveryStoredHistoryReplays",
 	},
 }

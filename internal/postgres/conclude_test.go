@@ -122,15 +122,15 @@ func TestTwoOrdersUnderOneIDHaltTheAccount(t *testing.T) {
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.exchange_differences WHERE order_id = 'o2' AND kind = 'contradiction'`), "both are tracked")
 }
 
-func TestDoubtfulRefusalTakesOneLookPastTheDeadline(t *testing.T) {
+func TestDoubtfulRefusalTakesOneLookPastDeadlineAndL(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{trade.CodeInsufficientBalance, trade.CodeOutsideWindow} {
 		d := newDesk(t)
 		c, deadline := d.inDoubt("p")
 		require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Unknown, Code: code}))
-		d.look(c, trade.NotThere, deadline.Add(-time.Second))
+		d.look(c, trade.NotThere, deadline.Add(29*time.Second))
 		require.False(t, d.conclude(c, 1).Concluded)
-		d.look(c, trade.NotThere, deadline.Add(time.Second))
+		d.look(c, trade.NotThere, deadline.Add(31*time.Second))
 		f := d.conclude(c, 1)
 		require.Equal(t, trade.ConcludedRefused, f.Verdict)
 		require.Equal(t, code, f.Placing.Code)

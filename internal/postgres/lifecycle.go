@@ -20,10 +20,12 @@ func (s *Store) Expire(ctx context.Context, proposalID string) (trade.Status, er
 	return s.close(ctx, proposalID, "proposal.expired", expireSQL, "", "")
 }
 
+// cancelSQL repeats nothing, but closes what has failed since it was first
+// asked to: a cancel that could close and does not would be asked for for ever.
 const cancelSQL = `
 	UPDATE interlock.trade_proposals SET cancel_actor = @actor, cancel_reason = @reason, updated_at = clock_timestamp(),
 		status = CASE WHEN status IN ('PENDING', 'FAILED') THEN 'CANCELLED' ELSE status END
-	WHERE id = @id AND status IN ('PENDING', 'FAILED', 'EXECUTING', 'UNRESOLVED') AND cancel_actor IS NULL`
+	WHERE id = @id AND (status IN ('PENDING', 'FAILED') OR status IN ('EXECUTING', 'UNRESOLVED') AND cancel_actor IS NULL)`
 
 // Cancel gives a proposal up. Before the claim that closes it; after it, no
 // further attempt begins, and whoever follows its order cancels it. It returns

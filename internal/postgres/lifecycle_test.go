@@ -52,11 +52,31 @@ func TestCancelClosesBeforeTheClaimAndIsRememberedAfterIt(t *testing.T) {
 	require.Equal(t, trade.Executing, status)
 	require.Equal(t, "anna", d.life("late").CancelledBy)
 	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply)
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.CancelRequested}))
+	require.Equal(t, trade.Cancelled, d.life("late").Proposal.Status, "and that is its end once nothing was placed")
+	require.Nil(t, d.ask("late").Claim)
 
 	_, err = d.Cancel(ctx, "late", "", "")
 	require.ErrorIs(t, err, ErrInvalid)
 	_, err = d.Cancel(ctx, "nowhere", "anna", "news")
 	require.ErrorIs(t, err, ErrNotFound)
+}
+
+// TestASecondCancelClosesWhatFailedAfterTheFirst was found by the simulation: a
+// cancelled workflow asked again and again, without a pause, for ever.
+func TestASecondCancelClosesWhatFailedAfterTheFirst(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.claimed("p")
+	for range 2 {
+		status, err := d.Cancel(ctx, "p", "anna", "news")
+		require.NoError(t, err)
+		require.Equal(t, trade.Executing, status)
+	}
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.CancelRequested}))
+	status, err := d.Cancel(ctx, "p", "temporal", "the workflow was cancelled")
+	require.NoError(t, err)
+	require.Equal(t, trade.Cancelled, status)
 }
 
 func TestClosedProposalStaysClosedWhoeverWrites(t *testing.T) {

@@ -122,13 +122,16 @@ func endProposal(ctx context.Context, tx pgx.Tx, e executionRow, _ trade.Order) 
 	return err
 }
 
+// failExecutionSQL leaves the proposal free to be claimed again, unless somebody
+// gave it up while the claim was carried out: then that is its end.
 const failExecutionSQL = `
 	WITH execution AS (
 		UPDATE interlock.trade_executions SET status = 'FAILED', ended_at = clock_timestamp()
 		WHERE id = @execution AND status IN ('EXECUTING', 'UNRESOLVED') RETURNING proposal_id
 	)
-	UPDATE interlock.trade_proposals p SET status = 'FAILED', failure_code = @code, exchange_code = @exchange,
-		failure_detail = @detail, updated_at = clock_timestamp()
+	UPDATE interlock.trade_proposals p SET failure_code = @code, exchange_code = @exchange,
+		failure_detail = @detail, updated_at = clock_timestamp(),
+		status = CASE WHEN cancel_actor IS NULL THEN 'FAILED' ELSE 'CANCELLED' END
 	FROM execution WHERE p.id = execution.proposal_id`
 
 const aliveAttemptsSQL = `

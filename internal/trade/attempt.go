@@ -59,8 +59,9 @@ type Doubt struct {
 // One find settles it, whatever other looks said. Absence takes two looks at
 // least L apart, both later than deadline + L, when whatever was sent must have
 // acted and be visible. A refusal that a late duplicate could also have caused
-// (216, 304) takes one look past the deadline. A doubt without a deadline is
-// never concluded by not finding anything.
+// (216, 304) takes one such look: its first copy may have acted, and not be
+// visible yet. A doubt without a deadline is never concluded by not finding
+// anything.
 func Judge(d Doubt, looks []Look) (verdict Conclusion, nextLook time.Time) {
 	if slices.ContainsFunc(looks, Look.shows) {
 		return ConcludedAccepted, time.Time{}
@@ -76,19 +77,25 @@ func Judge(d Doubt, looks []Look) (verdict Conclusion, nextLook time.Time) {
 
 func (d Doubt) judgeRefusal(looks []Look) (Conclusion, time.Time) {
 	for _, look := range looks {
-		if look.Sighting == NotThere && look.ExchangeTime.After(d.Deadline) {
+		if look.Sighting == NotThere && look.ExchangeTime.After(d.visible()) {
 			return ConcludedRefused, time.Time{}
 		}
 	}
-	return "", d.Deadline
+	return "", d.visible()
+}
+
+// visible is when every order of the attempt is shown to its owner.
+func (d Doubt) visible() time.Time { return d.Deadline.Add(d.lag()) }
+
+func (d Doubt) lag() time.Duration {
+	if d.ReadLag <= 0 {
+		return DefaultReadLag
+	}
+	return d.ReadLag
 }
 
 func (d Doubt) judgeAbsence(looks []Look) (Conclusion, time.Time) {
-	lag := d.ReadLag
-	if lag <= 0 {
-		lag = DefaultReadLag
-	}
-	bound := d.Deadline.Add(lag)
+	lag, bound := d.lag(), d.visible()
 	var first time.Time
 	for _, look := range looks {
 		switch {

@@ -107,11 +107,12 @@ func TestJudgeADoubt(t *testing.T) {
 		{"unknown sightings say nothing", "", []Look{{ExchangeTime: at(31)}, {ExchangeTime: at(91)}}, "", at(30)},
 		{"looks without a time say nothing", "", []Look{{Sighting: NotThere}, {Sighting: NotThere}}, "", at(30)},
 
-		{"216 is no refusal without a look", "216", nil, "", at(0)},
-		{"216 and a look at the deadline", "216", []Look{gone(0)}, "", at(0)},
-		{"216 and a look past it", "216", []Look{gone(0.001)}, ConcludedRefused, time.Time{}},
-		{"304 and a look past it", "304", []Look{gone(0.001)}, ConcludedRefused, time.Time{}},
-		{"216 and an unclear look", "216", []Look{unclear(1)}, "", at(0)},
+		{"216 is no refusal without a look", "216", nil, "", at(30)},
+		{"216 and a look past the deadline", "216", []Look{gone(0.001)}, "", at(30)},
+		{"216 and a look at L after it", "216", []Look{gone(30)}, "", at(30)},
+		{"216 and a look past that", "216", []Look{gone(30.001)}, ConcludedRefused, time.Time{}},
+		{"304 and a look past that", "304", []Look{gone(30.001)}, ConcludedRefused, time.Time{}},
+		{"216 and an unclear look", "216", []Look{unclear(31)}, "", at(30)},
 		{"216 and a find", "216", []Look{gone(1), found(2)}, ConcludedAccepted, time.Time{}},
 		{"no other code is a refusal", "220", []Look{gone(1)}, "", at(30)},
 		{"109 takes two looks", "109", []Look{gone(31)}, "", at(61)},
@@ -122,6 +123,20 @@ func TestJudgeADoubt(t *testing.T) {
 			require.Equal(t, c.next, next)
 		})
 	}
+}
+
+// TestARefusalOfTheSecondCopyDoesNotHideTheOrderOfTheFirst was found by the
+// simulation: the first copy of a request is filled, the second is refused for
+// the money that the first took, and the exchange does not show the order yet.
+func TestARefusalOfTheSecondCopyDoesNotHideTheOrderOfTheFirst(t *testing.T) {
+	doubt := Doubt{Deadline: noon, ReplyCode: CodeInsufficientBalance, ReadLag: 30 * time.Second}
+	hidden := Look{Sighting: NotThere, ExchangeTime: noon.Add(29 * time.Second)}
+	verdict, next := Judge(doubt, []Look{hidden})
+	require.Empty(t, verdict)
+	require.Equal(t, noon.Add(doubt.ReadLag), next)
+	shown := Look{Sighting: Found, Orders: []Order{{OrderID: "o-1"}}, ExchangeTime: next}
+	verdict, _ = Judge(doubt, []Look{hidden, shown})
+	require.Equal(t, ConcludedAccepted, verdict)
 }
 
 func TestDoubtWithoutBoundsIsNeverAbsent(t *testing.T) {

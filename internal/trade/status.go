@@ -18,12 +18,12 @@ const (
 // is no transition.
 //
 //	PENDING ────> EXECUTING | EXPIRED | CANCELLED
-//	EXECUTING ──> EXECUTED | FAILED | UNRESOLVED
+//	EXECUTING ──> EXECUTED | FAILED | UNRESOLVED | CANCELLED (given up, and nothing was placed)
 //	UNRESOLVED ─> EXECUTING (its order was found, and is followed) | EXECUTED | FAILED
 //	FAILED ─────> EXECUTING (another try) | EXPIRED | CANCELLED
 var transitions = map[Status][]Status{
 	Pending:    {Executing, Expired, Cancelled},
-	Executing:  {Executed, Failed, Unresolved},
+	Executing:  {Executed, Failed, Unresolved, Cancelled},
 	Unresolved: {Executing, Executed, Failed},
 	Failed:     {Executing, Expired, Cancelled},
 	Executed:   nil,

@@ -9,7 +9,7 @@ import (
 func TestLifeGoesOnlyAlongTheTable(t *testing.T) {
 	allowed := map[[2]Status]bool{
 		{Pending, Executing}: true, {Pending, Expired}: true, {Pending, Cancelled}: true,
-		{Executing, Executed}: true, {Executing, Failed}: true, {Executing, Unresolved}: true,
+		{Executing, Executed}: true, {Executing, Failed}: true, {Executing, Unresolved}: true, {Executing, Cancelled}: true,
 		{Unresolved, Executing}: true, {Unresolved, Executed}: true, {Unresolved, Failed}: true,
 		{Failed, Executing}: true, {Failed, Expired}: true, {Failed, Cancelled}: true,
 	}

@@ -1,0 +1,156 @@
+package simulation
+
+import (
+	"interlock/internal/trade"
+	"interlock/workflows"
+)
+
+// noteAccepted is asked before an order comes into being.
+func (x *exchange) noteAccepted(p *post) {
+	w := x.w
+	if x.has(p.client) {
+		w.wrong("a second order under one client order ID")
+	}
+	if x.now().After(p.deadline) {
+		w.wrong("an order %s after its deadline", x.now().Sub(p.deadline))
+	}
+	if w.records.attemptOf(p.deadline) == nil {
+		w.wrong("an order without an attempt")
+	}
+}
+
+func (r *records) attemptOf(deadline interface{ UnixNano() int64 }) *attempt {
+	for _, e := range r.executions {
+		for _, a := range e.attempts {
+			if !a.deadline.IsZero() && a.deadline.UnixNano() == deadline.UnixNano() {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+// answer hears what an execute request was answered.
+type answer struct {
+	life    *life
+	request *request
+}
+
+// Accept implements the environment's update callbacks.
+func (a *answer) Accept() {}
+
+// Reject implements them.
+func (a *answer) Reject(err error) { a.request.over, a.request.err = true, err }
+
+// Complete implements them. An answer to a repetition was given before.
+func (a *answer) Complete(result any, err error) {
+	if !a.life.live || a.request.over {
+		return
+	}
+	a.request.over, a.request.err = true, err
+	w := a.life.w
+	if r, ok := result.(workflows.ExecuteResult); ok && err == nil {
+		a.request.answer = &r
+		w.sayf("ANSWER %s: %s", a.request.id, brief(r))
+		w.checkAnswer(a.request, r)
+		return
+	}
+	w.strike("request answered with an error")
+	w.sayf("ANSWER %s: %v", a.request.id, err)
+}
+
+// checkAnswer holds an answer against the records at that moment. An end must
+// be one that the proposal had while the request was open; of what goes on the
+// workflow hears a little later than the records.
+func (w *world) checkAnswer(q *request, r workflows.ExecuteResult) {
+	held := false
+	for i, s := range w.records.statuses {
+		gone := i+1 < len(w.records.statuses) && w.records.statuses[i+1].at.Before(q.asked)
+		goesOn := r.Status.Claimed() || r.Status == trade.Pending
+		held = held || s.status == r.Status && (goesOn || !gone)
+	}
+	if !held {
+		w.wrong("%s was answered %s, which the proposal was not", q.id, r.Status)
+	}
+	v, decided := w.records.verdicts[q.id]
+	switch {
+	case r.Claimed && !(decided && v.claimed):
+		w.wrong("%s was told that it won the claim, and it did not", q.id)
+	case !r.Claimed && r.Status == trade.Pending && len(r.Blocks) == 0:
+		w.wrong("%s was refused without a reason", q.id)
+	}
+	if r.Status != trade.Executed {
+		return
+	}
+	if len(w.exchange.orders) == 0 || r.Order == nil || r.Order.OrderID != w.exchange.orders[0].now().OrderID {
+		w.wrong("%s was told EXECUTED with order %s", q.id, brief(r.Order))
+		return
+	}
+	if filled := w.exchange.orders[0].now().FilledAmount.String(); r.Order.FilledAmount != filled {
+		w.wrong("%s was told that %s is filled, and %s is", q.id, r.Order.FilledAmount, filled)
+	}
+}
+
+// checkClosed holds a finished run against the records.
+func (w *world) checkClosed(l *life) {
+	var s workflows.State
+	if err := l.env.GetWorkflowResult(&s); err != nil {
+		w.wrong("a finished run has no result: %v", err)
+	}
+	if s.Status != w.records.proposal.Status || !s.Status.Closed() {
+		w.wrong("the workflow ended as %s, the proposal is %s", s.Status, w.records.proposal.Status)
+	}
+}
+
+// checkEnd holds the records against the exchange, after everything that could
+// still happen has happened.
+func (w *world) checkEnd() {
+	r, made := w.records, w.exchange.orders
+	if len(made) > 1 {
+		w.wrong("%d orders", len(made))
+	}
+	for _, o := range made {
+		a := r.attemptOf(o.deadline)
+		if a != nil && a.verdict != trade.ConcludedAccepted && !r.lied {
+			w.wrong("the order of attempt %d exists, and the attempt is %q", a.number, a.verdict)
+		}
+	}
+	if status := r.proposal.Status; !status.Closed() {
+		w.wrong("the proposal is %s in the end", status)
+	}
+	if r.proposal.Status != trade.Executed {
+		if len(made) > 0 && !r.lied {
+			w.wrong("the proposal is %s and there is an order", r.proposal.Status)
+		}
+		return
+	}
+	if len(made) == 0 {
+		w.wrong("the proposal is EXECUTED without an order")
+		return
+	}
+	w.checkRecorded(r.current(), made[0].now())
+}
+
+// checkRecorded wants an order recorded to the last fill and fee.
+func (w *world) checkRecorded(e *execution, o trade.Order) {
+	switch {
+	case e.order == nil || e.order.OrderID != o.OrderID:
+		w.wrong("another order is recorded than there is")
+		return
+	case !o.Status.Final():
+		w.wrong("an order is recorded that is still %s", o.Status)
+	case e.order.Status != o.Status, !e.order.FilledAmount.Equal(o.FilledAmount), !e.order.FilledAmountQuote.Equal(o.FilledAmountQuote), !e.order.FeePaid.Equal(o.FeePaid):
+		w.wrong("recorded %s, the exchange has %s", brief(e.order), brief(o))
+	case e.traded != o.FilledAmount.IsPositive():
+		w.wrong("the trade history does not fit the order")
+	}
+	if len(w.records.fills) != len(o.Fills) {
+		w.wrong("%d fills are recorded, the order has %d", len(w.records.fills), len(o.Fills))
+	}
+	for _, f := range o.Fills {
+		recorded := w.records.fills[f.ID]
+		if !recorded.Amount.Equal(f.Amount) || !recorded.Fee.Equal(f.Fee) || !recorded.Settled {
+			w.wrong("fill %s is recorded as %s", brief(f), brief(recorded))
+		}
+	}
+}

@@ -1,0 +1,19 @@
+package workflows
+
+import "go.temporal.io/sdk/workflow"
+
+// Changes of workflow code that runs started before them do not follow. Each
+// is asked for where the paths part, so that only runs that come there carry
+// its marker; a history recorded before it and one recorded after it are both
+// stored. A line goes away with the last run that can lack it: proposals live
+// until they expire, so not before the longest expiry has passed.
+const (
+	// givenUpWhileClaimed: a claim that fails after a cancel ends as CANCELLED.
+	// Before, it ended as FAILED, and every later claim failed for the cancel.
+	givenUpWhileClaimed = "given-up-while-claimed"
+)
+
+// changed reports whether this run follows a change.
+func changed(ctx workflow.Context, change string) bool {
+	return workflow.GetVersion(ctx, change, workflow.DefaultVersion, 1) == 1
+}
