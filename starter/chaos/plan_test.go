@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"interlock/internal/trade"
+	"interlock/starter/stack"
 )
 
 // drawSettings draws only what Check accepts.
@@ -91,8 +92,7 @@ func TestDisturbancesStayWithinWhatTheSystemRestsOn(t *testing.T) {
 		}
 		for _, f := range p.Faults {
 			if f.Kind == "hide" {
-				const readLag = 2000 // of a stack's paper account
-				require.Less(t, f.ForMs, int64(readLag))
+				require.Less(t, time.Duration(f.ForMs)*time.Millisecond, stack.PaperLag)
 			}
 			require.NotEqual(t, "twice", f.Kind, "only where it is guarded")
 		}

@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -23,25 +25,6 @@ type Fault struct {
 	NoExpiry bool    `json:"noExpiry,omitempty"`
 }
 
-// needs is the request without which a fault cannot strike.
-type needs int
-
-const (
-	needsPlacing needs = iota
-	needsReading
-	needsCancelling
-)
-
-func (f Fault) needs() needs {
-	switch f.Method {
-	case "POST":
-		return needsPlacing
-	case "DELETE":
-		return needsCancelling
-	}
-	return needsReading
-}
-
 // strikesEach is how often each fault of placing is meant to strike. With three
 // expected strikes one in twenty faults is missed, and struck on purpose later.
 const strikesEach = 3
@@ -53,70 +36,114 @@ const mostChance = 0.02
 // proposals, lengths the seed.
 func planFaults(s Settings) []Fault {
 	r := s.stream(streamFaults)
-	ms := func(least, most time.Duration) int64 { return between(r, least, most).Milliseconds() }
-	var list []Fault
-	add := func(chance float64, f Fault) {
-		f.Chance = chance
-		list = append(list, f)
-	}
 	placing := min(strikesEach/float64(s.Proposals), mostChance)
-	place := func(name string, f Fault) {
-		f.Name, f.Method, f.Path, f.Exact = name, "POST", "/order", true
-		add(placing, f)
-	}
-	place("accepted, reply lost", Fault{Kind: "accept-then-drop"})
-	place("lost on the way", Fault{Kind: "drop-before"})
-	place("connection reset", Fault{Kind: "down"})
-	place("502 page, placed", Fault{Kind: "html", Placed: true})
-	place("502 page", Fault{Kind: "html"})
-	place("200 {}", Fault{Kind: "empty"})
-	place("200 cut short", Fault{Kind: "truncated"})
-	for _, code := range []int{101, 107, 108, 109} {
-		place(fmt.Sprintf("503 %d, placed", code), Fault{Kind: "503", Code: code, Placed: true})
-		place(fmt.Sprintf("503 %d", code), Fault{Kind: "503", Code: code})
-	}
-	place("304 past the window", Fault{Kind: "late-304"})
-	place("108 past the window", Fault{Kind: "late-108"})
-	// An order may stay hidden for up to L, which is 2 s at this exchange.
-	place("hidden at first", Fault{Kind: "hide", ForMs: ms(500*time.Millisecond, 1900*time.Millisecond)})
-	place("hidden, reply lost", Fault{Kind: "hide", Placed: true, ForMs: ms(500*time.Millisecond, 1900*time.Millisecond)})
-	place("late at the engine", Fault{Kind: "delay", DelayMs: ms(time.Second, 8*time.Second)})
-	place("late reply", Fault{Kind: "delay", AfterMs: ms(9*time.Second, 13*time.Second)})
-	place("slow body", Fault{Kind: "slow-body", ForMs: ms(2*time.Second, 14*time.Second)})
-	place("filled in part", Fault{Kind: "partial-cancel"})
-	place("filled with nothing", Fault{Kind: "unfilled"})
-	place("fills settle late", Fault{Kind: "settle-late", ForMs: ms(time.Second, 5*time.Second)})
-	place("redirected", Fault{Kind: "redirect"})
-	// A ban stops all trading of the key, so there are few and they are short.
-	place("banned until", Fault{Kind: "105", Count: 2, ForMs: ms(2*time.Second, 4*time.Second)})
-	place("banned", Fault{Kind: "105", NoExpiry: true, Count: 2, ForMs: ms(2*time.Second, 4*time.Second)})
-
 	// There are dozens of reads for one order, and a comparison of the account,
 	// without which nothing trades, needs forty that all succeed.
 	reading := min(0.4/float64(s.Proposals), 0.002)
-	read := func(name string, f Fault) {
-		f.Name, f.Method, f.Path = name, "GET", "/order"
-		add(reading, f)
-	}
-	read("read: 109", Fault{Kind: "503", Code: 109})
-	read("read: 502 page", Fault{Kind: "html"})
-	read("read: {}", Fault{Kind: "empty"})
-	read("read: cut short", Fault{Kind: "truncated"})
-	read("read: dropped", Fault{Kind: "drop-before"})
-	read("read: late", Fault{Kind: "delay", AfterMs: ms(time.Second, 4*time.Second)})
-	read("read: slow body", Fault{Kind: "slow-body", ForMs: ms(time.Second, 4*time.Second)})
-	add(reading, Fault{Name: "clock: reset", Kind: "down", Method: "GET", Path: "/time", Exact: true})
-	add(reading, Fault{Name: "clock: late", Kind: "delay", Method: "GET", Path: "/time", Exact: true, AfterMs: ms(500*time.Millisecond, 3*time.Second)})
+	order := Fault{Method: "POST", Path: "/order", Exact: true, Chance: placing}
+	reads := Fault{Method: "GET", Path: "/order", Chance: reading}
+	clock := Fault{Method: "GET", Path: "/time", Exact: true, Chance: reading}
+	cancel := Fault{Method: "DELETE", Path: "/order", Exact: true, Chance: 0.1}
+	return slices.Concat(
+		each(order, answersLost()), each(order, answersWrong()), each(order, answersLate(r)), each(order, endsOddly(r)), each(order, bans(r)),
+		each(reads, readsFail(r)), each(clock, clockFails(r)), each(cancel, cancelsFail()),
+	)
+}
 
-	cancelling := 0.1
-	cancel := func(name string, f Fault) {
-		f.Name, f.Method, f.Path, f.Exact = name, "DELETE", "/order", true
-		add(cancelling, f)
+// each makes every fault of list strike the requests that strikes describes.
+func each(strikes Fault, list []Fault) []Fault {
+	for i := range list {
+		list[i].Method, list[i].Path, list[i].Exact, list[i].Chance = strikes.Method, strikes.Path, strikes.Exact, strikes.Chance
 	}
-	cancel("cancel: reply lost", Fault{Kind: "accept-then-drop"})
-	cancel("cancel: lost on the way", Fault{Kind: "drop-before"})
-	cancel("cancel: 109, done", Fault{Kind: "503", Code: 109, Placed: true})
 	return list
+}
+
+func millis(r *rand.Rand, least, most time.Duration) int64 {
+	return between(r, least, most).Milliseconds()
+}
+
+func answersLost() []Fault {
+	return []Fault{
+		{Name: "accepted, reply lost", Kind: "accept-then-drop"},
+		{Name: "lost on the way", Kind: "drop-before"},
+		{Name: "connection reset", Kind: "down"},
+		{Name: "redirected", Kind: "redirect"},
+	}
+}
+
+// answersWrong deny or hide what became of an order, with and without it.
+func answersWrong() []Fault {
+	list := []Fault{
+		{Name: "502 page, placed", Kind: "html", Placed: true},
+		{Name: "502 page", Kind: "html"},
+		{Name: "200 {}", Kind: "empty"},
+		{Name: "200 cut short", Kind: "truncated"},
+	}
+	for _, code := range []int{101, 107, 108, 109} {
+		list = append(list,
+			Fault{Name: fmt.Sprintf("503 %d, placed", code), Kind: "503", Code: code, Placed: true},
+			Fault{Name: fmt.Sprintf("503 %d", code), Kind: "503", Code: code})
+	}
+	return list
+}
+
+func answersLate(r *rand.Rand) []Fault {
+	return []Fault{
+		{Name: "304 past the window", Kind: "late-304"},
+		{Name: "108 past the window", Kind: "late-108"},
+		{Name: "late at the engine", Kind: "delay", DelayMs: millis(r, time.Second, 8*time.Second)},
+		{Name: "late reply", Kind: "delay", AfterMs: millis(r, 9*time.Second, 13*time.Second)},
+		{Name: "slow body", Kind: "slow-body", ForMs: millis(r, 2*time.Second, 14*time.Second)},
+	}
+}
+
+// longestHidden is just below L, the time within which the exchange shows an
+// order to its owner; it is 2 s for the account of a stack.
+const longestHidden = 1900 * time.Millisecond
+
+func endsOddly(r *rand.Rand) []Fault {
+	return []Fault{
+		{Name: "hidden at first", Kind: "hide", ForMs: millis(r, 500*time.Millisecond, longestHidden)},
+		{Name: "hidden, reply lost", Kind: "hide", Placed: true, ForMs: millis(r, 500*time.Millisecond, longestHidden)},
+		{Name: "filled in part", Kind: "partial-cancel"},
+		{Name: "filled with nothing", Kind: "unfilled"},
+		{Name: "fills settle late", Kind: "settle-late", ForMs: millis(r, time.Second, 5*time.Second)},
+	}
+}
+
+// bans are few and short, because they stop all trading of the key.
+func bans(r *rand.Rand) []Fault {
+	return []Fault{
+		{Name: "banned until", Kind: "105", Count: 2, ForMs: millis(r, 2*time.Second, 4*time.Second)},
+		{Name: "banned", Kind: "105", NoExpiry: true, Count: 2, ForMs: millis(r, 2*time.Second, 4*time.Second)},
+	}
+}
+
+func readsFail(r *rand.Rand) []Fault {
+	return []Fault{
+		{Name: "read: 109", Kind: "503", Code: 109},
+		{Name: "read: 502 page", Kind: "html"},
+		{Name: "read: {}", Kind: "empty"},
+		{Name: "read: cut short", Kind: "truncated"},
+		{Name: "read: dropped", Kind: "drop-before"},
+		{Name: "read: late", Kind: "delay", AfterMs: millis(r, time.Second, 4*time.Second)},
+		{Name: "read: slow body", Kind: "slow-body", ForMs: millis(r, time.Second, 4*time.Second)},
+	}
+}
+
+func clockFails(r *rand.Rand) []Fault {
+	return []Fault{
+		{Name: "clock: reset", Kind: "down"},
+		{Name: "clock: late", Kind: "delay", AfterMs: millis(r, 500*time.Millisecond, 3*time.Second)},
+	}
+}
+
+func cancelsFail() []Fault {
+	return []Fault{
+		{Name: "cancel: reply lost", Kind: "accept-then-drop"},
+		{Name: "cancel: lost on the way", Kind: "drop-before"},
+		{Name: "cancel: 109, done", Kind: "503", Code: 109, Placed: true},
+	}
 }
 
 // Names of faults that are no part of the schedule.

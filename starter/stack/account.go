@@ -14,8 +14,9 @@ import (
 // FirstUser is who the token of a new stack speaks for.
 const FirstUser = "demo"
 
-// paperLag is L of the paper exchange, which shows an order at once.
-const paperLag = 2 * time.Second
+// PaperLag is L of the paper exchange, which shows an order at once unless it is
+// told not to.
+const PaperLag = 2 * time.Second
 
 // ExamplePolicy is what the first user of a paper stack may do.
 //
@@ -42,7 +43,7 @@ func (s *Stack) ensureAccount(ctx context.Context) error {
 	}
 	row := postgres.Account{ID: account, Venue: venue, RESTURL: s.info.URLs[Exchange], Label: "made by starter up"}
 	if s.info.URLs[Admin] != "" {
-		row.ReadLag = paperLag
+		row.ReadLag = PaperLag
 	}
 	return s.operate(ctx, func(store *postgres.Store) error { return store.CreateAccount(ctx, row) })
 }
