@@ -256,11 +256,12 @@ func TestCutDatabaseIsTriedAgainAndNothingIsLost(t *testing.T) {
 	stop := make(chan struct{})
 	var cutter sync.WaitGroup
 	cutter.Go(func() {
-		for {
+		// Ever rarer, so that a slow machine gets a transaction through as well.
+		for pause := 30 * time.Millisecond; ; pause += pause / 20 {
 			select {
 			case <-stop:
 				return
-			case <-time.After(30 * time.Millisecond):
+			case <-time.After(pause):
 				var n int
 				_ = s.query(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename LIKE 'test_proposals_%' AND datname = current_database()`, &n)
 			}
