@@ -196,7 +196,7 @@ func TestCutDatabaseIsTriedAgainAndNothingIsLost(t *testing.T) {
 	stop := make(chan struct{})
 	var cutter sync.WaitGroup
 	cutter.Go(func() {
-		// Ever more slowly, so that a slow machine gets through as well.
+		// Ever rarer, so that a slow machine gets a transaction through as well.
 		for pause := 30 * time.Millisecond; ; pause += pause / 20 {
 			select {
 			case <-stop:
