@@ -15,6 +15,7 @@ import (
 
 	"interlock/internal/devstack"
 	"interlock/internal/devstack/devtest"
+	"interlock/internal/postgres"
 	"interlock/internal/trade"
 	"interlock/migrations"
 	"interlock/workflows"
@@ -53,6 +54,7 @@ func (h *house) copyDatabase() (name string) {
 		"ALTER DATABASE "+h.database+" ALLOW_CONNECTIONS false", h.endConnections(),
 		"CREATE DATABASE "+name+" TEMPLATE "+h.database, "ALTER DATABASE "+h.database+" ALLOW_CONNECTIONS true",
 	)
+	h.reconnect()
 	h.t.Cleanup(func() { h.onServer("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)") })
 	return name
 }
@@ -65,6 +67,7 @@ func (h *house) restoreDatabase(name string, age time.Duration) {
 		"ALTER DATABASE "+h.database+" ALLOW_CONNECTIONS false",
 		"DROP DATABASE "+h.database+" WITH (FORCE)", "CREATE DATABASE "+h.database+" TEMPLATE "+name,
 	)
+	h.reconnect()
 	for _, column := range []string{
 		"accounts.created_at", "trade_proposals.created_at", "trade_executions.claimed_at", "trade_executions.followed_at",
 		"trade_executions.ended_at", "order_attempts.deadline", "order_attempts.begun_at", "order_attempts.concluded_at",
@@ -90,6 +93,18 @@ func (h *house) age(column string, by time.Duration) {
 
 func (h *house) endConnections() string {
 	return "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + h.database + "'"
+}
+
+// reconnect replaces the test's own connections, which were ended with all the
+// others.
+func (h *house) reconnect() {
+	h.t.Helper()
+	h.pool.Reset()
+	h.owner.Close()
+	var err error
+	h.owner, err = postgres.Open(ctx, h.ownerURL)
+	require.NoError(h.t, err)
+	h.t.Cleanup(h.owner.Close)
 }
 
 func (h *house) onServer(statements ...string) {

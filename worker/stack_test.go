@@ -362,7 +362,10 @@ func (s *stack) status(id string) trade.Status {
 
 func (s *stack) becomes(id string, want trade.Status, within time.Duration) {
 	s.t.Helper()
-	s.eventually(within, fmt.Sprintf("%s becomes %s", id, want), func() bool { return s.status(id) == want })
+	s.eventually(within, fmt.Sprintf("%s becomes %s", id, want), func() bool {
+		life, err := s.owner.ReadState(ctx, id)
+		return err == nil && life.Proposal.Status == want // an error may be a connection that the test has cut
+	})
 }
 
 // ordered is the exchange's own list of every order there ever was.

@@ -93,9 +93,7 @@ func (h *house) contradicted(id string) {
 
 	h.veil.lift()
 	require.NoError(h.t, h.temporal.ScheduleClient().GetHandle(ctx, workflows.ReconcileID(account)).Trigger(ctx, client.ScheduleTriggerOptions{}))
-	h.eventually(time.Minute, "the alarm", func() bool {
-		return h.count(`SELECT count(*) FROM interlock.trading_controls WHERE scope = 'paper' AND state = 'HALTED'`) == 1
-	})
+	h.isHalted()
 	require.Equal(h.t, map[string]string{id: "contradiction"}, h.differs())
 	_, out := h.operator("status")
 	require.Contains(h.t, out, "is HALTED")
