@@ -286,6 +286,22 @@ func TestARunThatFindsTheProposalExecutedAnswersWithItsOrder(t *testing.T) {
 	require.Equal(t, "0.001", s.Order.FilledAmount)
 }
 
+// TestARequestAskedAgainOfALaterRunStillHasItsClaim: a client whose run was
+// terminated asks the next one, under the same ID.
+func TestARequestAskedAgainOfALaterRunStillHasItsClaim(t *testing.T) {
+	b := newBench(t)
+	b.life.Claim, b.life.Proposal.Status, b.life.AcceptedOrder = b.claim(), trade.Executing, "order-1"
+	b.life.Claim.Untried, b.life.Claim.RequestID = false, "u1"
+	b.orders = []trade.Order{openOrder, filled}
+	var mine, others *answer
+	b.at(time.Second, func() { mine, others = b.execute("u1", ExecuteRequest{}), b.execute("u2", ExecuteRequest{}) })
+	b.at(2*time.Second, func() { b.env.SignalWorkflow(CancelSignal, CancelRequest{Actor: "anna", Reason: "news"}) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.True(t, mine.result.Claimed)
+	require.Equal(t, trade.Executed, mine.result.Status, "it waits for its order")
+	require.False(t, others.result.Claimed)
+}
+
 func TestLimitOrderIsCancelledAtItsTimeToLive(t *testing.T) {
 	b := newBench(t)
 	b.placings = []trade.Placing{accepted(openOrder)}

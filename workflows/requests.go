@@ -131,7 +131,7 @@ func (p *proposal) tryExecute(ctx workflow.Context, req trade.Request) (bool, er
 	}
 	defer p.preflight.Unlock()
 	if !p.status().Executable() {
-		return false, nil
+		return p.wonBy(req), nil
 	}
 	var d trade.Decision
 	err := workflow.ExecuteLocalActivity(answered(ctx, "all checks, and the claim"), proposals.Preflight, req).Get(ctx, &d)
@@ -140,6 +140,12 @@ func (p *proposal) tryExecute(ctx workflow.Context, req trade.Request) (bool, er
 		return false, errors.Join(err, p.load(ctx))
 	}
 	return d.Claim != nil, p.decided(ctx, d)
+}
+
+// wonBy reports whether the claim is this very request's, asked again because
+// the run that it was put to is no more.
+func (p *proposal) wonBy(req trade.Request) bool {
+	return p.life.Claim != nil && p.life.Claim.RequestID == req.ID
 }
 
 // decided takes over what preflight said. A claim for which something was
