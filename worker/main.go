@@ -134,6 +134,7 @@ func (p *process) serve(ctx context.Context) error {
 	if err := p.schedule(ctx); err != nil {
 		return err
 	}
+	p.keepJobs(ctx)
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
 	var background sync.WaitGroup
 	background.Go(func() { p.keepScheduled(ctx) })
@@ -169,6 +170,7 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 		return nil, err
 	}
 	p.closers = append(p.closers, reader.Close)
+	p.prepareScans(reader)
 	return &scans.Refresher{Market: reader, Facts: p.store, Account: p.cfg.Account, Every: time.Second, Log: p.log}, nil
 }
 
@@ -222,6 +224,7 @@ func (p *process) keepScheduled(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			p.log.Warn("schedules", "error", err)
 		}
+		p.keepJobs(ctx)
 	}
 }
 

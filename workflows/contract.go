@@ -16,6 +16,7 @@ const (
 	ProposalType  = "Proposal" // workflow ID = proposal ID
 	ReconcileType = "Reconcile"
 	SweepType     = "Sweep"
+	ScanType      = "Scan"
 
 	ExecuteUpdate  = "execute"
 	OverrideName   = "override" // update and signal
@@ -24,7 +25,6 @@ const (
 	RefreshSignal  = "refresh" // sent by Sweep: read the database again
 	StateQuery     = "state"
 	ProposalsQueue = "proposals"
-	ScansQueue     = "scans"
 )
 
 // OrdersQueue is where an account's orders are placed.
@@ -34,9 +34,16 @@ func OrdersQueue(account string) string { return "orders-" + account }
 // cancelled, so that none of that waits behind placements.
 func FollowQueue(account string) string { return "follow-" + account }
 
+// ScansQueue is where an account's scans are carried out: their workers read
+// its exchange.
+func ScansQueue(account string) string { return "scans-" + account }
+
 // ReconcileID is the workflow ID, and the schedule ID, of an account's
 // reconciliation.
 func ReconcileID(account string) string { return "reconcile-" + account }
+
+// ScanID is the schedule ID of a job, and begins the IDs of its workflows.
+func ScanID(job string) string { return "scan-" + job }
 
 // SweepID is the workflow ID and the schedule ID of the sweep.
 const SweepID = "sweep"

@@ -54,7 +54,7 @@ func TestPolicyRefusesEveryMissingFieldAtOnce(t *testing.T) {
 	_, err := ParsePolicy([]byte(`{}`))
 	require.Error(t, err)
 	fields := new(Policy).fields()
-	require.Len(t, fields, 17)
+	require.Len(t, fields, 18)
 	require.Equal(t, len(fields), len(strings.Split(err.Error(), "\n")))
 	for _, f := range fields {
 		require.Contains(t, err.Error(), f.name+": missing")
