@@ -20,7 +20,7 @@ import (
 func (p *process) prepareScans(reader *market.Reader) {
 	model := analyst.New(analyst.Config{BaseURL: p.cfg.Model.BaseURL, Key: p.cfg.Model.Key.Reveal()})
 	p.closers = append(p.closers, model.Close)
-	w := worker.New(p.temporal, workflows.ScansQueue(p.cfg.Account), worker.Options{
+	w := worker.New(p.temporal, workflows.ScansQueueOf(p.cfg.Account), worker.Options{
 		WorkerStopTimeout: drainWithin, DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: p.cfg.ScansAtOnce,
 	})
 	w.RegisterActivity(&scans.Activities{

@@ -25,6 +25,7 @@ const (
 	RefreshSignal  = "refresh" // sent by Sweep: read the database again
 	StateQuery     = "state"
 	ProposalsQueue = "proposals"
+	ScansQueue     = "scans" // begins every account's scans queue
 )
 
 // OrdersQueue is where an account's orders are placed.
@@ -34,9 +35,9 @@ func OrdersQueue(account string) string { return "orders-" + account }
 // cancelled, so that none of that waits behind placements.
 func FollowQueue(account string) string { return "follow-" + account }
 
-// ScansQueue is where an account's scans are carried out: their workers read
-// its exchange.
-func ScansQueue(account string) string { return "scans-" + account }
+// ScansQueueOf is where an account's scans are carried out: its workers read
+// that account's exchange and no other.
+func ScansQueueOf(account string) string { return ScansQueue + "-" + account }
 
 // ReconcileID is the workflow ID, and the schedule ID, of an account's
 // reconciliation.

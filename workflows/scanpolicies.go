@@ -13,7 +13,7 @@ import (
 // again only a little.
 func looking(ctx workflow.Context, account string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:              ScansQueue(account),
+		TaskQueue:              ScansQueueOf(account),
 		ScheduleToCloseTimeout: 90 * time.Second,
 		StartToCloseTimeout:    time.Minute,
 		HeartbeatTimeout:       missedBeat,
@@ -24,7 +24,7 @@ func looking(ctx workflow.Context, account string) workflow.Context {
 // reserving suits a reservation, which a repetition finds again.
 func reserving(ctx workflow.Context, account string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:              ScansQueue(account),
+		TaskQueue:              ScansQueueOf(account),
 		ScheduleToCloseTimeout: time.Minute,
 		StartToCloseTimeout:    10 * time.Second,
 		RetryPolicy:            scansRetry(),
@@ -34,7 +34,7 @@ func reserving(ctx workflow.Context, account string) workflow.Context {
 // asking suits the one call that costs money: it is never repeated.
 func asking(ctx workflow.Context, account string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:              ScansQueue(account),
+		TaskQueue:              ScansQueueOf(account),
 		ScheduleToStartTimeout: time.Minute,
 		StartToCloseTimeout:    90 * time.Second,
 		HeartbeatTimeout:       missedBeat,
@@ -47,7 +47,7 @@ func asking(ctx workflow.Context, account string) workflow.Context {
 // until worker and database are back.
 func booking(ctx workflow.Context, account string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:           ScansQueue(account),
+		TaskQueue:           ScansQueueOf(account),
 		StartToCloseTimeout: 10 * time.Second,
 		RetryPolicy:         scansRetry(),
 	})

@@ -33,14 +33,18 @@ func (a *app) up() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring up everything on this machine, with a paper exchange",
-		Long: `Brings up PostgreSQL, Temporal with its Web UI, a paper exchange, one worker
-process per role and the HTTP API, and stays until Ctrl-C. Data survives a
-restart. As root PostgreSQL runs as an unprivileged user.
+		Long: `Brings up PostgreSQL, Temporal with its Web UI, a paper exchange, a demo analyst
+(not a language model), one worker process per role and the HTTP API, and stays
+until Ctrl-C. Data survives a restart. A demo job scans three markets of the
+paper exchange and trades small amounts: see "scan show demo".
+ As root PostgreSQL runs as an unprivileged user.
 
 DATABASE_URL, TEMPORAL_ADDRESS and BITVAVO_REST_URL replace the embedded parts
 one by one. For an exchange of others, name the files with the keys in
 BITVAVO_TRADE_KEY_FILE, BITVAVO_TRADE_SECRET_FILE, BITVAVO_READONLY_KEY_FILE and
-BITVAVO_READONLY_SECRET_FILE: workers read them, this program does not.`,
+BITVAVO_READONLY_SECRET_FILE: workers read them, this program does not.
+OPENAI_BASE_URL and OPENAI_API_KEY_FILE name a model server instead of the demo
+analyst; then add jobs of your own with "scan add".`,
 		Args: cobra.NoArgs,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runUp(ctx, f) }),
 	}
@@ -134,6 +138,9 @@ func (a *app) announce(s *stack.Stack) {
 	}
 	t.add("Temporal", urls[stack.Temporal])
 	t.add("exchange", urls[stack.Exchange])
+	if urls[stack.Analyst] != "" {
+		t.add("analyst", urls[stack.Analyst]+", a rule and not a language model")
+	}
 	for _, name := range []string{"exchange", "api", stack.WorkerName("proposals"), stack.WorkerName("orders"), stack.WorkerName("scans")} {
 		if url := urls[stack.Metrics+name]; url != "" {
 			t.add("metrics", url+" ("+name+")")
@@ -164,6 +171,7 @@ Try next, in another terminal:
       --quote 25 --confidence 0.9
   go run ./starter%[1]s execute first
   go run ./starter%[1]s status first
+  go run ./starter%[1]s scan show demo
 
 Ctrl-C stops everything. Started %[2]s.
 `, where, time.Now().Format(time.TimeOnly))
