@@ -72,6 +72,7 @@ func DemoJob(account string) scan.Job {
 	j := scan.Job{ID: "demo", UserID: ScanUser, AccountID: account, Spec: scan.Defaults()}
 	j.Markets, j.Every = []trade.Market{"ETH-EUR", "SOL-EUR", "ADA-EUR"}, trade.Duration(15*time.Second)
 	j.Model, j.MaxQuote = demoanalyst.ModelName, decimal.NewFromInt(10)
+	j.ProposalLife = trade.Duration(2 * time.Minute)
 	return j
 }
 
