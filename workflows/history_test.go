@@ -109,7 +109,7 @@ func (b *bench) lives(d time.Duration) { b.life.Proposal.ExpiresAt = time.Now().
 func TestEveryStoredHistoryReplays(t *testing.T) {
 	histories, err := filepath.Glob(filepath.Join(historyDir, "*.json"))
 	require.NoError(t, err)
-	require.Len(t, histories, len(proposalPaths)+2, "run make history")
+	require.Len(t, histories, len(proposalPaths)+len(scanPaths)+2, "run make history")
 	for _, file := range histories {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			require.NoError(t, replayer(t).ReplayWorkflowHistoryFromJSONFile(nil, file))
@@ -160,6 +160,7 @@ func registerAll(r interface {
 	r.RegisterWorkflowWithOptions(Proposal, workflow.RegisterOptions{Name: ProposalType})
 	r.RegisterWorkflowWithOptions(Reconcile, workflow.RegisterOptions{Name: ReconcileType})
 	r.RegisterWorkflowWithOptions(Sweep, workflow.RegisterOptions{Name: SweepType})
+	r.RegisterWorkflowWithOptions(Scan, workflow.RegisterOptions{Name: ScanType})
 }
 
 // live is a running workflow on a real server.
