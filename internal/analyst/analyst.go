@@ -121,7 +121,8 @@ func request(q scan.Question) openai.ChatCompletionRequest {
 		return r
 	}
 	// The field is left out when zero, and servers then choose 1.
-	r.Temperature, r.MaxTokens = math.SmallestNonzeroFloat32, q.MaxReply
+	r.Temperature = math.SmallestNonzeroFloat32
+	r.MaxTokens = q.MaxReply //nolint:staticcheck // servers other than OpenAI's ignore the newer field, and with it the bound
 	return r
 }
 

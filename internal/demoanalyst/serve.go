@@ -196,5 +196,8 @@ func failure(message string) any {
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+	text, err := json.Marshal(body)
+	if err == nil {
+		_, _ = w.Write(text)
+	}
 }
