@@ -26,6 +26,7 @@ type upFlags struct {
 	temporalPort int
 	uiPort       int
 	exchangePort int
+	demoScan     bool
 }
 
 func (a *app) up() *cobra.Command {
@@ -58,6 +59,7 @@ analyst; then add jobs of your own with "scan add".`,
 	flags.IntVar(&f.temporalPort, "temporal-port", stack.Usual, "port of Temporal"+usual)
 	flags.IntVar(&f.uiPort, "ui-port", stack.Usual, "port of Temporal's Web UI"+usual)
 	flags.IntVar(&f.exchangePort, "exchange-port", stack.Usual, "port of the paper exchange, kept for ever after"+usual)
+	flags.BoolVar(&f.demoScan, "demo-scan", true, "make the demo's scan job; it trades small amounts on the paper exchange")
 	return cmd
 }
 
@@ -116,7 +118,7 @@ func (a *app) stackOptions(f upFlags) (stack.Options, error) {
 	}
 	return stack.Options{
 		Dir: dir, Config: cfg, Getenv: a.getenv, Self: self, Progress: a.progress, ExchangeArgs: args,
-		APIPort: f.apiPort, TemporalPort: f.temporalPort, UIPort: f.uiPort, ExchangePort: f.exchangePort,
+		NoScans: !f.demoScan, APIPort: f.apiPort, TemporalPort: f.temporalPort, UIPort: f.uiPort, ExchangePort: f.exchangePort,
 	}, nil
 }
 
