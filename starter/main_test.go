@@ -96,7 +96,7 @@ func stateDir(t *testing.T) string {
 // up brings a stack up on dir and returns when it can be used.
 func up(t *testing.T, dir string, more ...string) *stack {
 	t.Helper()
-	args := append([]string{"up", "--state", dir, "--api-port", "0", "--temporal-port", "0", "--ui-port", "0", "--exchange-port", "0"}, more...)
+	args := append([]string{"up", "--state", dir, "--api-port", "0", "--temporal-port", "0", "--ui-port", "0", "--exchange-port", "0", "--demo-scan=false"}, more...)
 	s := &stack{t: t, dir: dir, cmd: command(context.WithoutCancel(t.Context()), args...), logs: &bytes.Buffer{}, done: make(chan error, 1)}
 	s.cmd.Stderr = s.logs
 	require.NoError(t, s.cmd.Start())

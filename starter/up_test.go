@@ -137,7 +137,8 @@ const manyTradesPolicy = `{
 	"timeZone": "UTC", "allowlist": ["BTC-EUR", "ETH-EUR"], "minConfidence": "0.5", "cooldown": "0s", "antiFlip": "0s",
 	"tradesPerDay": "unlimited", "tradesPerHour": "unlimited", "maxOrderQuote": "100.00", "maxOrderBase": "unlimited",
 	"exposureMarket": "unlimited", "exposureAccount": "unlimited", "priceCollar": "0.2", "priceMaxAge": "1m",
-	"reconcileMaxAge": "10m", "limitOrderTTL": "10m", "repeatThrottle": "unlimited", "autoExecute": false}`
+	"reconcileMaxAge": "10m", "limitOrderTTL": "10m", "repeatThrottle": "unlimited", "autoExecute": false,
+	"modelBudget": {"callsPerDay": "unlimited", "callsPerHour": "unlimited", "tokensPerDay": "unlimited", "costPerDay": "unlimited"}}`
 
 // candles are a quiet month, a row each hour.
 func candles(t *testing.T, dir string) string {

@@ -17,7 +17,7 @@ func imports(t *testing.T, pkg string) []string {
 }
 
 func TestImportsPointInward(t *testing.T) {
-	adapters := []string{"internal/postgres", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack"}
+	adapters := []string{"internal/analyst", "internal/postgres", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack"}
 	forbidden := map[string][]string{
 		"internal/trade":          append([]string{"go.temporal.io/sdk/workflow", "github.com/jackc/pgx/v5", "net/http", "os/exec"}, prefixed(adapters)...),
 		"workflows":               prefixed(adapters),
@@ -25,10 +25,16 @@ func TestImportsPointInward(t *testing.T) {
 		"activities/orders":       prefixed(adapters),
 		"activities/scans":        prefixed(adapters),
 		"internal/paper":          {"interlock/internal/trade", "interlock/internal/postgres"},
-		"internal/postgres":       prefixed(adapters[1:]),
+		"internal/postgres":       prefixed(append([]string{"internal/analyst"}, adapters[2:]...)),
 		"internal/bitvavo/orders": {"interlock/internal/postgres", "interlock/internal/paper", "github.com/bitvavo/go-bitvavo-api"},
 		"internal/bitvavo/market": {"interlock/internal/postgres", "interlock/internal/paper", "interlock/internal/bitvavo/orders"},
 		"internal/api":            {"interlock/internal/bitvavo/orders", "interlock/internal/bitvavo/market", "interlock/internal/paper", "interlock/internal/devstack"},
+		"internal/budget":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
+		"internal/prompt":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
+		"internal/scan":           append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
+		"internal/analyst":        prefixed(adapters[1:]),
+		"internal/schedules":      prefixed(adapters),
+		"internal/demoanalyst":    append([]string{"interlock/internal/trade", "interlock/internal/prompt"}, prefixed(adapters)...),
 		"internal/devstack":       {"interlock/internal/trade", "interlock/internal/postgres"},
 	}
 	for pkg, banned := range forbidden {

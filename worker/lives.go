@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -32,3 +33,25 @@ func (l lives) Ensure(ctx context.Context, proposalID string) (bool, error) {
 func (l lives) Refresh(ctx context.Context, proposalID string) error {
 	return l.temporal.SignalWorkflow(ctx, proposalID, "", workflows.RefreshSignal, struct{}{})
 }
+
+// Execute asks a proposal's workflow to execute it, on behalf of the scan that
+// wrote it: one request, however often it is asked. It does not wait for the
+// answer, which the workflow keeps.
+func (l lives) Execute(ctx context.Context, proposalID, actor string) error {
+	_, err := l.temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: l.temporal.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
+			ID: proposalID, TaskQueue: workflows.ProposalsQueue,
+			WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+			WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		}, workflows.ProposalType, workflows.ProposalInput{}),
+		UpdateOptions: client.UpdateWorkflowOptions{
+			WorkflowID: proposalID, UpdateID: "scan", UpdateName: workflows.ExecuteUpdate,
+			Args:         []any{workflows.ExecuteRequest{Actor: actor, NotAfter: time.Now().Add(executeWithin)}},
+			WaitForStage: client.WorkflowUpdateStageAccepted,
+		},
+	})
+	return err
+}
+
+// executeWithin keeps a request that got stuck on the way from trading later.
+const executeWithin = 30 * time.Second

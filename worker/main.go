@@ -156,6 +156,7 @@ func (p *process) serve(ctx context.Context) error {
 	if err := insist(ctx, scheduleWithin, time.Second, p.schedule); err != nil {
 		return err
 	}
+	p.keepJobs(ctx)
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
 	var background sync.WaitGroup
 	background.Go(func() { p.keepScheduled(ctx) })
@@ -192,6 +193,7 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 		return nil, err
 	}
 	p.closers = append(p.closers, reader.Close)
+	p.prepareScans(reader)
 	return &scans.Refresher{Market: reader, Facts: p.store, Account: p.cfg.Account, Every: time.Second, Log: p.log}, nil
 }
 
@@ -230,6 +232,7 @@ func (p *process) keepScheduled(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			p.log.Warn("schedules", "error", err)
 		}
+		p.keepJobs(ctx)
 	}
 }
 

@@ -36,6 +36,8 @@ func hostProposals(c client.Client, store *postgres.Store, count counter) worker
 	w.RegisterWorkflowWithOptions(workflows.Reconcile, workflow.RegisterOptions{Name: workflows.ReconcileType})
 	w.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: workflows.SweepType})
 	w.RegisterActivity(&proposals.Activities{Records: store, Counter: count})
+	w.RegisterWorkflowWithOptions(workflows.Scan, workflow.RegisterOptions{Name: workflows.ScanType})
+	w.RegisterActivity(&proposals.Births{Open: store, Lives: lives{c}})
 	w.RegisterActivity(&proposals.Sweeper{Open: store, Lives: lives{c}})
 	return w
 }

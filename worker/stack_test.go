@@ -69,6 +69,7 @@ type stack struct {
 	processes map[string]*exec.Cmd
 	logins    map[string]string
 	market    *scans.Refresher
+	model     string // base URL that role scans asks
 }
 
 // newStack starts one process per role, and as many of role proposals as asked.
@@ -182,6 +183,9 @@ func (s *stack) environment(role string) []string {
 			"BITVAVO_TRADE_SECRET="+s.trade.Secret, "BITVAVO_OPERATOR_ID=7")
 	case "scans":
 		env = append(env, "BITVAVO_REST_URL="+s.exchange.URL+"/v2", "BITVAVO_READONLY_KEY="+s.read.Key, "BITVAVO_READONLY_SECRET="+s.read.Secret)
+		if s.model != "" {
+			env = append(env, "OPENAI_BASE_URL="+s.model)
+		}
 	}
 	return env
 }

@@ -16,6 +16,7 @@ const (
 	ProposalType  = "Proposal" // workflow ID = proposal ID
 	ReconcileType = "Reconcile"
 	SweepType     = "Sweep"
+	ScanType      = "Scan"
 
 	ExecuteUpdate  = "execute"
 	OverrideName   = "override" // update and signal
@@ -24,7 +25,7 @@ const (
 	RefreshSignal  = "refresh" // sent by Sweep: read the database again
 	StateQuery     = "state"
 	ProposalsQueue = "proposals"
-	ScansQueue     = "scans"
+	ScansQueue     = "scans" // begins every account's scans queue
 )
 
 // OrdersQueue is where an account's orders are placed.
@@ -34,9 +35,16 @@ func OrdersQueue(account string) string { return "orders-" + account }
 // cancelled, so that none of that waits behind placements.
 func FollowQueue(account string) string { return "follow-" + account }
 
+// ScansQueueOf is where an account's scans are carried out: its workers read
+// that account's exchange and no other.
+func ScansQueueOf(account string) string { return ScansQueue + "-" + account }
+
 // ReconcileID is the workflow ID, and the schedule ID, of an account's
 // reconciliation.
 func ReconcileID(account string) string { return "reconcile-" + account }
+
+// ScanID is the schedule ID of a job, and begins the IDs of its workflows.
+func ScanID(job string) string { return "scan-" + job }
 
 // SweepID is the workflow ID and the schedule ID of the sweep.
 const SweepID = "sweep"

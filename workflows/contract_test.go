@@ -181,6 +181,9 @@ func TestNamesThatOtherProgramsUseNeverChange(t *testing.T) {
 		})
 	require.Equal(t, "orders-paper", workflows.OrdersQueue("paper"))
 	require.Equal(t, "follow-paper", workflows.FollowQueue("paper"))
+	require.Equal(t, "Scan", workflows.ScanType)
+	require.Equal(t, "scans-paper", workflows.ScansQueueOf("paper"))
+	require.Equal(t, "scan-hourly", workflows.ScanID("hourly"))
 	require.Equal(t, "reconcile-paper", workflows.ReconcileID("paper"))
 }
 

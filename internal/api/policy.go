@@ -62,6 +62,7 @@ type policy struct {
 	LimitOrderTTL   string   `json:"limitOrderTTL" doc:"An open limit order is cancelled after it" example:"15m"`
 	RepeatThrottle  any      `json:"repeatThrottle" doc:"Like {\"executions\":20,\"window\":\"1h\"}, or \"unlimited\""`
 	AutoExecute     bool     `json:"autoExecute" doc:"Scans may execute without a person"`
+	ModelBudget     any      `json:"modelBudget" doc:"What scans may spend on language models: {\"callsPerDay\", \"callsPerHour\", \"tokensPerDay\", \"costPerDay\"}, each a whole number (the cost a decimal string, in euro) or \"unlimited\""`
 }
 
 type policyInput struct{ Body policyText }

@@ -42,6 +42,8 @@ type WorkerConfig struct {
 	Trade       Key // role orders
 	OperatorID  int64
 	TradeRPS    float64
+	Model       Model // role scans
+	ScansAtOnce int   // role scans; of one worker
 	MetricsAddr string
 	Notice      string // what the operator should be told at start; often empty
 }
@@ -88,6 +90,8 @@ func (c *WorkerConfig) readKeys(r *reader) {
 	}
 	if c.Role == Scans || c.Role == All {
 		c.Readonly = r.key("BITVAVO_READONLY", false)
+		c.Model = r.model()
+		c.ScansAtOnce = r.count("INTERLOCK_SCANS_AT_ONCE", DefaultScansAtOnce, 100)
 	}
 	if c.Role == All {
 		c.Notice = "role all is for paper only: this process holds the trade key and everything else"

@@ -46,7 +46,8 @@ const policyText = `{
 	"timeZone": "UTC", "allowlist": ["BTC-EUR"], "minConfidence": "0", "cooldown": %q, "antiFlip": "0s",
 	"tradesPerDay": "unlimited", "tradesPerHour": "unlimited", "maxOrderQuote": "unlimited", "maxOrderBase": "unlimited",
 	"exposureMarket": "unlimited", "exposureAccount": "unlimited", "priceCollar": "0.02", "priceMaxAge": "60s",
-	"reconcileMaxAge": "10m", "limitOrderTTL": "5m", "repeatThrottle": "unlimited", "autoExecute": false
+	"reconcileMaxAge": "10m", "limitOrderTTL": "5m", "repeatThrottle": "unlimited", "autoExecute": false,
+	"modelBudget": {"callsPerDay": 0, "callsPerHour": 0, "tokensPerDay": 0, "costPerDay": "0"}
 }`
 
 func newRecords(w *world) *records {

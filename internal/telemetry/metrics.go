@@ -21,6 +21,7 @@ type Metrics struct {
 	looks    metric.Int64Counter
 	requests metric.Int64Counter
 	alarms   metric.Int64Counter
+	scans    metric.Int64Counter
 }
 
 func newMetrics(meter metric.Meter) (*Metrics, error) {
@@ -34,6 +35,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		counter(&m.orders, "interlock_orders", "Attempts to place an order, by what is known of them."),
 		counter(&m.looks, "interlock_unresolved_looks", "Times an order's fate was looked for and stayed unknown."),
 		counter(&m.alarms, "interlock_contradictions", "Orders at the exchange that our records had denied; each halted its account."),
+		counter(&m.scans, "interlock_scans", "Due times of scans, by how they ended; skipped and missed ones too."),
 		counter(&m.requests, "interlock_http_requests", "Answered HTTP requests, by status."),
 	)
 }
@@ -57,6 +59,13 @@ func (m *Metrics) Placed(reply trade.Reply) {
 func (m *Metrics) Unresolved(string) {
 	if m != nil {
 		m.looks.Add(context.Background(), 1)
+	}
+}
+
+// Scan counts due times that ended with a code.
+func (m *Metrics) Scan(code string, times int64) {
+	if m != nil {
+		m.scans.Add(context.Background(), times, label("code", code))
 	}
 }
 

@@ -30,6 +30,7 @@ type Policy struct {
 	LimitOrderTTL   Duration    `json:"limitOrderTTL"`   // an open limit order is cancelled after it
 	RepeatThrottle  Throttle    `json:"repeatThrottle"`  // executions per window on the account
 	AutoExecute     Switch      `json:"autoExecute"`     // scans may execute without a person
+	ModelBudget     ModelBudget `json:"modelBudget"`     // what the user's scans may spend on language models
 }
 
 type policyField struct {
@@ -49,6 +50,7 @@ func (p *Policy) fields() []policyField {
 		{"priceCollar", &p.PriceCollar}, {"priceMaxAge", &p.PriceMaxAge},
 		{"reconcileMaxAge", &p.ReconcileMaxAge}, {"limitOrderTTL", &p.LimitOrderTTL},
 		{"repeatThrottle", &p.RepeatThrottle}, {"autoExecute", &p.AutoExecute},
+		{"modelBudget", &p.ModelBudget},
 	}
 }
 

@@ -54,7 +54,7 @@ func TestPolicyRefusesEveryMissingFieldAtOnce(t *testing.T) {
 	_, err := ParsePolicy([]byte(`{}`))
 	require.Error(t, err)
 	fields := new(Policy).fields()
-	require.Len(t, fields, 17)
+	require.Len(t, fields, 18)
 	require.Equal(t, len(fields), len(strings.Split(err.Error(), "\n")))
 	for _, f := range fields {
 		require.Contains(t, err.Error(), f.name+": missing")
@@ -194,6 +194,16 @@ func TestPolicyValues(t *testing.T) {
 		{"autoExecute", `true`, ""},
 		{"autoExecute", `1`, "not true or false"},
 		{"autoExecute", `"true"`, "not true or false"},
+
+		{"modelBudget", `{"callsPerDay":5,"callsPerHour":"unlimited","tokensPerDay":50000000,"costPerDay":"0.50"}`, ""},
+		{"modelBudget", `{"callsPerDay":5,"callsPerHour":2,"tokensPerDay":0}`, "each once"},
+		{"modelBudget", `{"callsPerDay":5,"callsPerHour":2,"tokensPerDay":0,"costPerDay":"1","callsPerDay":9}`, "each once"},
+		{"modelBudget", `{"callsPerDay":5,"callsPerHour":2,"tokensPerDay":0,"costPerday":"1"}`, "costPerDay: missing"},
+		{"modelBudget", `{"callsPerDay":5,"callsPerHour":2,"tokensPerDay":0,"costPerDay":1}`, "in quotes"},
+		{"modelBudget", `{"callsPerDay":5,"callsPerHour":-2,"tokensPerDay":0,"costPerDay":"1"}`, "callsPerHour: "},
+		{"modelBudget", `{"callsPerDay":5,"callsPerHour":2,"tokensPerDay":1e12,"costPerDay":"1"}`, "tokensPerDay: "},
+		{"modelBudget", `{"callsPerDay":null,"callsPerHour":2,"tokensPerDay":1,"costPerDay":"1"}`, "callsPerDay: is null"},
+		{"modelBudget", `"unlimited"`, "each once"},
 	} {
 		p, err := ParsePolicy(policyWith(t, c.field, c.raw))
 		if c.refused == "" {
@@ -320,6 +330,10 @@ func drawWritablePolicy(t *rapid.T) Policy {
 		MaxOrderQuote: amount("quote"), ExposureMarket: amount("market"), ExposureAccount: amount("account"), PriceCollar: fraction("collar"),
 		PriceMaxAge: length("price age"), ReconcileMaxAge: length("reconcile age"), LimitOrderTTL: length("ttl"),
 		MaxOrderBase: AssetLimits{Unlimited: true}, RepeatThrottle: Throttle{Unlimited: true}, AutoExecute: Switch(rapid.Bool().Draw(t, "auto")),
+		ModelBudget: ModelBudget{
+			CallsPerDay: CountLimit{Unlimited: true}, CallsPerHour: CountLimit{Value: rapid.IntRange(0, 1_000_000).Draw(t, "calls")},
+			TokensPerDay: CountLimit{Value: rapid.IntRange(0, mostTokens).Draw(t, "tokens")}, CostPerDay: amount("cost"),
+		},
 	}
 	if rapid.Bool().Draw(t, "limited") {
 		p.RepeatThrottle = Throttle{Executions: rapid.IntRange(0, 1_000_000).Draw(t, "executions"), Window: length("window") + 1}
@@ -366,6 +380,10 @@ func sameValue(a, b any) bool {
 			}
 		}
 		return a.Unlimited == b.Unlimited && len(a.ByAsset) == len(b.ByAsset)
+	case *ModelBudget:
+		b := b.(*ModelBudget)
+		return sameValue(&a.CostPerDay, &b.CostPerDay) && a.CallsPerDay == b.CallsPerDay &&
+			a.CallsPerHour == b.CallsPerHour && a.TokensPerDay == b.TokensPerDay
 	case *TimeZone:
 		return a.String() == b.(*TimeZone).String()
 	}

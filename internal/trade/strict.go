@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // objectFields splits one JSON object into its fields by their exact names.
@@ -51,3 +52,32 @@ func decodeValue(raw json.RawMessage, into any) error {
 	}
 	return json.Unmarshal(raw, into)
 }
+
+// StrictFields splits one JSON object that must have exactly the named fields,
+// each once and by its exact name. It is how untrusted text is read.
+func StrictFields(data []byte, names ...string) (map[string]json.RawMessage, error) {
+	fields, repeated, err := objectFields(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(repeated) > 0 {
+		return nil, fmt.Errorf("%s: given twice", clip(repeated[0]))
+	}
+	for _, name := range names {
+		if _, given := fields[name]; !given {
+			return nil, fmt.Errorf("%s: missing", name)
+		}
+	}
+	if len(fields) == len(names) {
+		return fields, nil
+	}
+	for _, name := range sortedKeys(fields) {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("%s: unknown field", clip(name))
+		}
+	}
+	return fields, nil
+}
+
+// Clip shortens foreign text to what a line of a log or an error can carry.
+func Clip(text string) string { return clip(text) }

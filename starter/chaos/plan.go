@@ -103,6 +103,7 @@ func planUsers(s Settings) []User {
 			"tradesPerDay": "unlimited", "tradesPerHour": "unlimited", "maxOrderQuote": "100.00", "maxOrderBase": "unlimited",
 			"exposureMarket": "unlimited", "exposureAccount": "unlimited", "priceCollar": "0.05", "priceMaxAge": "30s",
 			"reconcileMaxAge": "10m", "limitOrderTTL": ttl.String(), "repeatThrottle": "unlimited", "autoExecute": false,
+			"modelBudget": map[string]any{"callsPerDay": 0, "callsPerHour": 0, "tokensPerDay": 0, "costPerDay": "0"},
 		}
 		for field, value := range changes {
 			policy[field] = value

@@ -133,7 +133,7 @@ func (a *app) chaosStack(ctx context.Context, dir string, s chaos.Settings) (*st
 		return a.pathsOnly(name)
 	}
 	return stack.Up(ctx, stack.Options{
-		Dir: dir, Config: cfg, Getenv: getenv, Self: self, Progress: io.Discard, Workers: chaos.Workers(),
+		Dir: dir, Config: cfg, Getenv: getenv, Self: self, Progress: io.Discard, Workers: chaos.Workers(), NoScans: true,
 		ExchangeArgs: chaos.ExchangeArgs(),
 	})
 }

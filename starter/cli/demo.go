@@ -91,7 +91,7 @@ func (a *app) ownStack(ctx context.Context) (demo.Stack, func() error, error) {
 		return demo.Stack{}, nil, errors.Join(err, remove())
 	}
 	fmt.Fprintln(a.progress, "bringing up a stack in", dir)
-	up, err := stack.Up(ctx, stack.Options{Dir: dir, Config: cfg, Getenv: a.pathsOnly, Self: self, Progress: a.progress})
+	up, err := stack.Up(ctx, stack.Options{Dir: dir, Config: cfg, Getenv: a.pathsOnly, Self: self, Progress: a.progress, NoScans: true})
 	if err != nil {
 		return demo.Stack{}, nil, errors.Join(unavailable(err), remove())
 	}

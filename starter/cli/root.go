@@ -77,7 +77,7 @@ INTERLOCK_TOKEN.
 	root.CompletionOptions.HiddenDefaultCmd = true
 	dir, _ := devstack.DefaultStateDir() // without a home --state must be given
 	root.PersistentFlags().StringVar(&a.state, "state", dir, "state folder of the stack")
-	root.AddCommand(a.up(), a.demo(), a.chaos(), a.serve(), a.exchange(), a.migrate(), a.account(), a.token(), a.halt(), a.resume(), a.audit(),
+	root.AddCommand(a.up(), a.demo(), a.chaos(), a.serve(), a.exchange(), a.analyst(), a.scan(), a.budget(), a.migrate(), a.account(), a.token(), a.halt(), a.resume(), a.audit(),
 		a.policy(), a.propose(), a.execute(), a.override(), a.cancel(), a.resolve(), a.status())
 	return root
 }

@@ -26,6 +26,7 @@ type upFlags struct {
 	temporalPort int
 	uiPort       int
 	exchangePort int
+	demoScan     bool
 }
 
 func (a *app) up() *cobra.Command {
@@ -33,14 +34,18 @@ func (a *app) up() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring up everything on this machine, with a paper exchange",
-		Long: `Brings up PostgreSQL, Temporal with its Web UI, a paper exchange, one worker
-process per role and the HTTP API, and stays until Ctrl-C. Data survives a
-restart. As root PostgreSQL runs as an unprivileged user.
+		Long: `Brings up PostgreSQL, Temporal with its Web UI, a paper exchange, a demo analyst
+(not a language model), one worker process per role and the HTTP API, and stays
+until Ctrl-C. Data survives a restart. A demo job scans three markets of the
+paper exchange and trades small amounts: see "scan show demo".
+ As root PostgreSQL runs as an unprivileged user.
 
 DATABASE_URL, TEMPORAL_ADDRESS and BITVAVO_REST_URL replace the embedded parts
 one by one. For an exchange of others, name the files with the keys in
 BITVAVO_TRADE_KEY_FILE, BITVAVO_TRADE_SECRET_FILE, BITVAVO_READONLY_KEY_FILE and
-BITVAVO_READONLY_SECRET_FILE: workers read them, this program does not.`,
+BITVAVO_READONLY_SECRET_FILE: workers read them, this program does not.
+OPENAI_BASE_URL and OPENAI_API_KEY_FILE name a model server instead of the demo
+analyst; then add jobs of your own with "scan add".`,
 		Args: cobra.NoArgs,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runUp(ctx, f) }),
 	}
@@ -54,6 +59,7 @@ BITVAVO_READONLY_SECRET_FILE: workers read them, this program does not.`,
 	flags.IntVar(&f.temporalPort, "temporal-port", stack.Usual, "port of Temporal"+usual)
 	flags.IntVar(&f.uiPort, "ui-port", stack.Usual, "port of Temporal's Web UI"+usual)
 	flags.IntVar(&f.exchangePort, "exchange-port", stack.Usual, "port of the paper exchange, kept for ever after"+usual)
+	flags.BoolVar(&f.demoScan, "demo-scan", true, "make the demo's scan job; it trades small amounts on the paper exchange")
 	return cmd
 }
 
@@ -112,7 +118,7 @@ func (a *app) stackOptions(f upFlags) (stack.Options, error) {
 	}
 	return stack.Options{
 		Dir: dir, Config: cfg, Getenv: a.getenv, Self: self, Progress: a.progress, ExchangeArgs: args,
-		APIPort: f.apiPort, TemporalPort: f.temporalPort, UIPort: f.uiPort, ExchangePort: f.exchangePort,
+		NoScans: !f.demoScan, APIPort: f.apiPort, TemporalPort: f.temporalPort, UIPort: f.uiPort, ExchangePort: f.exchangePort,
 	}, nil
 }
 
@@ -134,6 +140,9 @@ func (a *app) announce(s *stack.Stack) {
 	}
 	t.add("Temporal", urls[stack.Temporal])
 	t.add("exchange", urls[stack.Exchange])
+	if urls[stack.Analyst] != "" {
+		t.add("analyst", urls[stack.Analyst]+", a rule and not a language model")
+	}
 	for _, name := range []string{"exchange", "api", stack.WorkerName("proposals", 1), stack.WorkerName("orders", 1), stack.WorkerName("scans", 1)} {
 		if url := urls[stack.Metrics+name]; url != "" {
 			t.add("metrics", url+" ("+name+")")
@@ -164,6 +173,7 @@ Try next, in another terminal:
       --quote 25 --confidence 0.9
   go run ./starter%[1]s execute first
   go run ./starter%[1]s status first
+  go run ./starter%[1]s scan show demo
 
 Ctrl-C stops everything. Started %[2]s.
 `, where, time.Now().Format(time.TimeOnly))

@@ -91,6 +91,7 @@ var openPolicy = map[string]any{
 	"tradesPerDay": "unlimited", "tradesPerHour": "unlimited", "maxOrderQuote": "100.00", "maxOrderBase": "unlimited",
 	"exposureMarket": "unlimited", "exposureAccount": "unlimited", "priceCollar": "0.05", "priceMaxAge": "1m",
 	"reconcileMaxAge": "10m", "limitOrderTTL": "10m", "repeatThrottle": "unlimited", "autoExecute": false,
+	"modelBudget": map[string]any{"callsPerDay": "unlimited", "callsPerHour": "unlimited", "tokensPerDay": "unlimited", "costPerDay": "unlimited"},
 }
 
 // allow sets the user's policy.

@@ -18,6 +18,7 @@ const (
 	Owner      = "owner"    // of the schema
 	Token      = "token"    // of the first user
 	Account    = "account"
+	Analyst    = "analyst"  // base URL of the demo analyst with its /v1; absent for another
 	Metrics    = "metrics-" // and the name of a process
 	PID        = "pid-"     // and the name of a process
 	CLI        = "temporal-cli"

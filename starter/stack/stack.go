@@ -30,6 +30,7 @@ type Options struct {
 	ExchangePort int
 	ExchangeArgs []string            // more flags for the paper exchange
 	Workers      map[config.Role]int // processes per role; none said is one
+	NoScans      bool                // do not make the demo's scan
 	Self         string              // our own binary, for exchange and API
 	Progress     io.Writer
 }
@@ -85,8 +86,9 @@ func (s *Stack) up(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"database", s.startDatabase}, {"Temporal", s.startTemporal}, {"exchange", s.startExchange},
+		{"analyst", s.startAnalyst},
 		{"account", s.ensureAccount}, {"workers", s.startWorkers}, {"API", s.startAPI},
-		{"first user", s.ensureUser}, {"readiness", s.awaitReady},
+		{"first user", s.ensureUser}, {"first scan", s.ensureScan}, {"readiness", s.awaitReady},
 	}
 	for _, step := range steps {
 		began := time.Now()

@@ -67,6 +67,9 @@ func (s *Stack) workerEnv(role config.Role) ([]string, error) {
 		return env, nil
 	}
 	env = append(env, "BITVAVO_REST_URL="+s.info.URLs[Exchange])
+	if role == config.Scans {
+		env = append(env, s.modelEnv()...)
+	}
 	return append(env, s.roleEnv(role)...), nil
 }
 
@@ -112,6 +115,7 @@ func (s *Stack) queues(role config.Role) []string {
 	return map[config.Role][]string{
 		config.Proposals: {workflows.ProposalsQueue},
 		config.Orders:    {workflows.OrdersQueue(account), workflows.FollowQueue(account)},
+		config.Scans:     {workflows.ScansQueueOf(account)},
 	}[role]
 }
 

@@ -20,7 +20,7 @@ func TestReaderHasNothingButReads(t *testing.T) {
 	for i := range reader.NumMethod() {
 		methods = append(methods, reader.Method(i).Name)
 	}
-	require.Equal(t, []string{"Balance", "BookTops", "Candles", "Close", "Format", "GoString", "LogValue", "Prices", "Rules", "String", "Time"}, methods)
+	require.Equal(t, []string{"Balance", "Book", "BookTops", "Candles", "Close", "Format", "GoString", "LogValue", "Prices", "Rules", "String", "Time"}, methods)
 }
 
 // Even code of this package could not send an order by mistake.

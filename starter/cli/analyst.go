@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"interlock/internal/demoanalyst"
+	"interlock/internal/telemetry"
+)
+
+func (a *app) analyst() *cobra.Command {
+	var port int
+	cmd := &cobra.Command{
+		Use: "analyst", Short: "Run a demo analyst; it is not a language model", Args: cobra.NoArgs,
+		Long: `Runs an endpoint on 127.0.0.1 that speaks OpenAI's chat completions under /v1
+and is not a language model: it buys what is above the mean of its last closes
+and sells what is below. Its model is called ` + demoanalyst.ModelName + `.
+
+POST /admin/mode {"mode": MODE, "count": N} makes the next N answers misbehave,
+all of them without a count; an empty mode ends it. The modes are ` + modes() + `.`,
+		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runAnalyst(ctx, port) }),
+	}
+	cmd.Flags().IntVar(&port, "port", 8095, "port on 127.0.0.1; 0 picks a free one")
+	return cmd
+}
+
+func modes() string {
+	text := ""
+	for i, m := range demoanalyst.Modes() {
+		if i > 0 {
+			text += ", "
+		}
+		if i == 4 {
+			text += "\n"
+		}
+		text += string(m)
+	}
+	return text
+}
+
+func (a *app) runAnalyst(ctx context.Context, port int) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return unavailable(fmt.Errorf("--port: %w", err))
+	}
+	measured, err := telemetry.Start(ctx, a.getenv("INTERLOCK_METRICS_ADDR"), "analyst")
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { _ = measured.Shutdown(context.WithoutCancel(ctx)) }()
+	server := &http.Server{Handler: demoanalyst.New().Handler(), ReadHeaderTimeout: 5 * time.Second}
+	fmt.Fprintf(a.out, "demo analyst, not a language model, on http://%s/v1\n", listener.Addr())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+		return server.Close()
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// shown is the part of scan show --json that the tests read.
+type shown struct {
+	Job struct {
+		Paused bool   `json:"paused"`
+		Note   string `json:"note"`
+	} `json:"job"`
+	Runs []struct {
+		Code  string `json:"code"`
+		Ideas []struct {
+			Status string `json:"status"`
+		} `json:"ideas"`
+	} `json:"runs"`
+}
+
+func (s *stack) scan(job string) (r shown) {
+	s.t.Helper()
+	require.NoError(s.t, json.Unmarshal([]byte(s.must("scan", "show", job, "--runs", "100", "--json")), &r))
+	return r
+}
+
+func TestScansRunAndTradesFillWithinTwoMinutesOfUp(t *testing.T) {
+	t.Parallel()
+	s := up(t, stateDir(t), "--demo-scan")
+	require.Eventually(t, func() bool {
+		for _, run := range s.scan("demo").Runs {
+			for _, idea := range run.Ideas {
+				if run.Code == "SCANNED" && idea.Status == "EXECUTED" {
+					return true
+				}
+			}
+		}
+		return false
+	}, 2*time.Minute, time.Second, "a scan's proposal has executed")
+	require.NotEmpty(t, ledger(t, s))
+
+	require.Contains(t, s.must("scan", "pause", "demo", "--note", "enough"), "is paused")
+	require.True(t, s.scan("demo").Job.Paused)
+	require.Contains(t, s.must("scan", "resume", "demo", "--note", "again"), "goes on")
+	require.False(t, s.scan("demo").Job.Paused)
+
+	used := s.must("budget", "show", "--user", "scanner")
+	require.Contains(t, used, "calls today")
+	code, _, errs := s.run("budget", "clear", "--user", "scanner")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "--reason")
+	require.Contains(t, s.must("budget", "clear", "--user", "scanner", "--reason", "test"), "begins anew")
+	require.Contains(t, s.must("audit", "verify"), "sound")
+}
+
+func TestAJobIsAddedTriggeredAndDeleted(t *testing.T) {
+	t.Parallel()
+	s := up(t, stateDir(t))
+	code, _, errs := s.run("scan", "add", "mine", "--user", "demo", "--markets", "BTC-EUR", "--every", "1s", "--model", "m", "--price-in", "1")
+	require.Equal(t, 2, code)
+	for _, says := range []string{"every: ", "--price-out: "} {
+		require.Contains(t, errs, says)
+	}
+	s.must("scan", "add", "mine", "--user", "demo", "--markets", "BTC/EUR,ETH-EUR", "--every", "1h", "--model", "demo-momentum-rule", "--price-in", "0", "--price-out", "0")
+	require.Contains(t, s.must("scan", "list"), "BTC-EUR ETH-EUR")
+	require.Contains(t, s.must("scan", "trigger", "mine"), "due now")
+	require.Eventually(t, func() bool {
+		runs := s.scan("mine").Runs
+		return len(runs) == 1 && runs[0].Code == "SCANNED"
+	}, time.Minute, 200*time.Millisecond)
+	require.Empty(t, ledger(t, s), "without autoExecute nothing trades")
+	s.must("scan", "backfill", "mine", "--from", time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339), "--to", time.Now().UTC().Format(time.RFC3339))
+	require.Eventually(t, func() bool { return len(s.scan("mine").Runs) >= 3 }, time.Minute, 200*time.Millisecond)
+	require.Contains(t, s.must("scan", "delete", "mine", "--reason", "test"), "is deleted")
+	code, _, _ = s.run("scan", "show", "mine")
+	require.Equal(t, 7, code)
+	require.False(t, strings.Contains(s.must("scan", "list"), "mine"))
+}

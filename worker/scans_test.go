@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"github.com/stretchr/testify/require"
+
+	"interlock/internal/demoanalyst"
+	"interlock/internal/scan"
+	"interlock/internal/schedules"
+	"interlock/internal/trade"
+)
+
+// scanStack is a stack whose scans ask a demo analyst of the test's own.
+type scanStack struct {
+	*stack
+
+	analyst *demoanalyst.Server
+	door    *httptest.Server
+}
+
+func newScanStack(t *testing.T, workers int, change ...func(*trade.Policy)) scanStack {
+	t.Helper()
+	s := scanStack{stack: newStack(t, 1, change...), analyst: demoanalyst.New()}
+	s.door = httptest.NewServer(s.analyst.Handler())
+	t.Cleanup(func() { s.door.CloseClientConnections(); s.door.Close() })
+	s.model = s.door.URL + "/v1"
+	s.kill("scans")
+	for i := range workers {
+		s.start(fmt.Sprintf("scans-%d", i), "scans")
+	}
+	return s
+}
+
+// job adds a scan job and schedules it.
+func (s scanStack) job(id string, every time.Duration) scan.Job {
+	s.t.Helper()
+	j := scan.Job{ID: id, UserID: "anna", AccountID: account, Revision: 1, Spec: scan.Defaults()}
+	j.Markets, j.Every, j.Model = []trade.Market{"BTC-EUR"}, trade.Duration(every), demoanalyst.ModelName
+	j.MaxQuote = decimal.NewFromInt(10)
+	require.NoError(s.t, s.owner.AddScanJob(ctx, j, "test"))
+	_, err := schedules.Put(ctx, s.temporal, j)
+	require.NoError(s.t, err)
+	return j
+}
+
+func (s scanStack) ended(code scan.Code) int {
+	s.t.Helper()
+	return s.count(`SELECT count(*) FROM interlock.scan_runs WHERE code = $1`, string(code))
+}
+
+func (s scanStack) trigger(j scan.Job) {
+	s.t.Helper()
+	require.NoError(s.t, schedules.Trigger(ctx, s.temporal, j.ID))
+}
+
+// counted is how many calls the budget has counted.
+func (s scanStack) counted() int {
+	s.t.Helper()
+	return s.count(`SELECT count(*) FROM interlock.gpt_usage_log WHERE state <> 'released'`)
+}
+
+// sure lets the rule's least confidence pass.
+func sure(p *trade.Policy) { p.MinConfidence = trade.Fraction{Decimal: dec("0.5")} }
+
+func TestAScanTradesThroughTheWholePathByItself(t *testing.T) {
+	t.Parallel()
+	s := newScanStack(t, 1, sure, func(p *trade.Policy) { p.AutoExecute = true })
+	// The rule buys what is above its mean; prices walk, so one of some is.
+	s.job("auto", 10*time.Second)
+	s.eventually(2*time.Minute, "a trade of a scan", func() bool { return len(s.ordered()) > 0 })
+	s.eventually(time.Minute, "its proposal is executed", func() bool {
+		return s.count(`SELECT count(*) FROM interlock.trade_proposals WHERE status = 'EXECUTED' AND source LIKE 'scan:auto %'`) > 0
+	})
+	require.Equal(t, s.analyst.Calls(), s.counted())
+	require.Equal(t, 0, s.count(`SELECT count(*) FROM interlock.scan_runs r WHERE code = 'SCANNED' AND NOT EXISTS (SELECT FROM interlock.market_snapshots m WHERE m.digest = r.snapshot)`))
+}
+
+func TestWithoutAutoExecuteAProposalOfAScanWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	s := newScanStack(t, 1, sure)
+	s.job("manual", 10*time.Second)
+	var id string
+	s.eventually(2*time.Minute, "a proposal of a scan", func() bool {
+		return s.query(`SELECT id FROM interlock.trade_proposals WHERE workflow_seen_at IS NOT NULL`, &id) == nil
+	})
+	require.Empty(t, s.ordered())
+	require.Equal(t, trade.Pending, s.status(id))
+	require.Equal(t, trade.Executed, s.execute(id).Status)
+}
+
+// The earlier system's test 2: however many workers serve a schedule, each due
+// time is scanned once.
+func TestTenWorkersScanEachDueTimeOnce(t *testing.T) {
+	t.Parallel()
+	s := newScanStack(t, 10)
+	s.job("shared", 10*time.Second)
+	s.eventually(2*time.Minute, "three scans", func() bool { return s.ended(scan.Scanned) >= 3 })
+	require.Equal(t, s.count(`SELECT count(DISTINCT snapshot) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`),
+		s.count(`SELECT count(*) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`))
+	s.eventually(30*time.Second, "one call per due time", func() bool {
+		return s.analyst.Calls() == s.count(`SELECT count(*) FROM interlock.gpt_usage_log`) &&
+			s.counted() == s.count(`SELECT count(*) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`)
+	})
+}
+
+func TestAScanWhoseWorkerIsKilledEndsOnAnother(t *testing.T) {
+	t.Parallel()
+	s := newScanStack(t, 1)
+	s.analyst.Misbehave(demoanalyst.Slow, 1)
+	j := s.job("killed", time.Hour)
+	s.trigger(j)
+	s.eventually(time.Minute, "the model is asked", func() bool { return s.analyst.Calls() == 1 })
+	s.kill("scans-0")
+	killed := time.Now()
+	s.start("scans-again", "scans")
+	s.eventually(2*time.Minute, "the scan's end", func() bool { return s.ended(scan.Scanned) == 1 })
+	t.Logf("ended %s after the kill", time.Since(killed).Round(100*time.Millisecond))
+	require.Equal(t, 2, s.analyst.Calls())
+	require.Equal(t, 2, s.counted(), "no call that the budget did not count")
+	require.Equal(t, 1, s.count(`SELECT count(*) FROM interlock.gpt_usage_log WHERE tokens = reserved_tokens AND NOT success`), "the lost one at its worst")
+}
+
+func TestADeadEndpointCostsNothingAndIsRecorded(t *testing.T) {
+	t.Parallel()
+	s := newScanStack(t, 1)
+	s.door.Close()
+	s.job("down", 10*time.Second)
+	s.eventually(2*time.Minute, "three recorded scans", func() bool { return s.ended(scan.ModelUnreachable) >= 3 })
+	require.Zero(t, s.counted())
+	require.Equal(t, s.count(`SELECT count(*) FROM interlock.scan_runs WHERE snapshot IS NOT NULL AND code IS NOT NULL`), s.ended(scan.ModelUnreachable))
+	b, err := s.owner.Budget(ctx, "anna", account)
+	require.NoError(t, err)
+	require.Zero(t, b.Used.CallsToday)
+	require.Zero(t, b.Used.TokensToday)
+}
+
+func TestAReplyThatTriesToChangeTheRulesChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newScanStack(t, 1, func(p *trade.Policy) { p.AutoExecute = true })
+	for _, mode := range []demoanalyst.Mode{demoanalyst.Injection, demoanalyst.InvalidJSON, demoanalyst.WrongSchema} {
+		s.analyst.Misbehave(mode, 1)
+		before := s.ended(scan.ReplyInvalid)
+		s.trigger(s.job(string(mode), time.Hour)) // a job's next scan is skipped while one runs
+		s.eventually(time.Minute, string(mode), func() bool { return s.ended(scan.ReplyInvalid) > before })
+	}
+	require.Empty(t, s.ordered())
+	require.Zero(t, s.count(`SELECT count(*) FROM interlock.trade_proposals`))
+	require.Zero(t, s.count(`SELECT count(*) FROM interlock.overrides`))
+	require.Equal(t, 1, s.count(`SELECT count(*) FROM interlock.trading_policies`))
+}
