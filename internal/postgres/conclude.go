@@ -96,17 +96,23 @@ func judge(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow) (trade.
 	if err != nil {
 		return trade.Finding{}, err
 	}
-	var lag time.Duration
-	var now time.Time
-	err = tx.QueryRow(ctx, `SELECT read_lag, clock_timestamp() FROM interlock.accounts WHERE id = $1`, e.AccountID).Scan(&lag, &now)
+	doubt, now, err := readDoubt(ctx, tx, e, a)
 	if err != nil {
 		return trade.Finding{}, err
 	}
-	verdict, next := trade.Judge(trade.Doubt{Deadline: *a.Deadline, ReplyCode: a.ReplyCode, ReadLag: lag}, looks)
+	verdict, next := trade.Judge(doubt, looks)
 	if verdict == "" {
 		return markUnresolved(ctx, tx, e, a, max(next.Sub(now), 0))
 	}
 	return giveVerdict(ctx, tx, e, a, verdict, foundOrders(looks))
+}
+
+// readDoubt describes an attempt without a verdict, and reads the clock.
+func readDoubt(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow) (trade.Doubt, time.Time, error) {
+	d := trade.Doubt{Deadline: *a.Deadline, ReplyCode: a.ReplyCode}
+	var now time.Time
+	err := tx.QueryRow(ctx, `SELECT read_lag, clock_timestamp() FROM interlock.accounts WHERE id = $1`, e.AccountID).Scan(&d.ReadLag, &now)
+	return d, now, err
 }
 
 const setStatusSQL = `

@@ -121,8 +121,8 @@ func insertOverride(ctx context.Context, tx pgx.Tx, o trade.Override, via string
 
 // Resolve takes a person's word on an unresolved order: the order it is, as
 // the exchange showed it, or nil for none. It counts only while the execution
-// is UNRESOLVED and every deadline has passed by the exchange's clock; the
-// problem says what stood against it.
+// is UNRESOLVED, and as trade.Doubt.Objection says; the problem is what stood
+// against it.
 func (s *Store) Resolve(ctx context.Context, c trade.Claim, number int, o *trade.Order, exchangeNow time.Time, actor, reason string) (problem string, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		execution, err := lockExecution(ctx, tx, c.ExecutionID)
@@ -133,7 +133,13 @@ func (s *Store) Resolve(ctx context.Context, c trade.Claim, number int, o *trade
 		if err != nil {
 			return err
 		}
-		problem = resolveProblem(execution, attempt, c.Plan, o, exchangeNow, actor, reason)
+		if problem = resolveProblem(execution, attempt, actor, reason); problem == "" {
+			doubt, _, err := readDoubt(ctx, tx, execution, attempt)
+			if err != nil {
+				return err
+			}
+			problem = doubt.Objection(c.Plan, o, exchangeNow)
+		}
 		if problem == "" {
 			err = resolve(ctx, tx, execution, attempt, o)
 		}
@@ -151,16 +157,12 @@ func (s *Store) Resolve(ctx context.Context, c trade.Claim, number int, o *trade
 	return problem, nil
 }
 
-func resolveProblem(e executionRow, a attemptRow, plan trade.Plan, o *trade.Order, exchangeNow time.Time, actor, reason string) string {
+func resolveProblem(e executionRow, a attemptRow, actor, reason string) string {
 	switch {
 	case actor == "" || reason == "":
 		return "actor and reason are required"
 	case e.Status != string(trade.Unresolved) || a.Verdict != nil:
 		return "the proposal is not UNRESOLVED"
-	case !exchangeNow.After(*a.Deadline):
-		return "the order may still be placed until " + a.Deadline.Format(time.RFC3339)
-	case o != nil && !plan.Matches(*o):
-		return "order " + o.OrderID + " is not in the market, side and amount of this proposal"
 	}
 	return ""
 }
