@@ -138,9 +138,9 @@ func decideAbsent(tr trial) {
 	tr.executing(tr.id)
 	tr.becomes(tr.id, trade.Unresolved, time.Minute)
 	tr.fault(map[string]any{"kind": "html", "method": http.MethodGet, "path": "/trades", "count": 0})
-	tr.eventually(20*time.Second, "the deadline has passed", func() bool {
+	tr.eventually(20*time.Second, "an order would be seen by now", func() bool {
 		return tr.count(`SELECT count(*) FROM interlock.order_attempts a JOIN interlock.trade_executions e ON e.id = a.execution_id
-			WHERE e.proposal_id = $1 AND a.deadline < clock_timestamp() - interval '100 ms'`, tr.id) == 1
+			WHERE e.proposal_id = $1 AND a.deadline < clock_timestamp() - interval '2500 ms'`, tr.id) == 1
 	})
 	sayAbsent(tr)
 }

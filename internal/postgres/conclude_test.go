@@ -215,6 +215,7 @@ func TestResolveCountsOnlyWhileUnresolvedAndPastTheDeadline(t *testing.T) {
 	other.Side = trade.Sell
 	require.Contains(t, resolve(&o, deadline, "olga"), "may still be placed")
 	require.Contains(t, resolve(&o, deadline.Add(time.Second), ""), "required")
+	require.Contains(t, resolve(nil, deadline.Add(29*time.Second), "olga"), "may not show the order")
 	require.Contains(t, resolve(&other, deadline.Add(time.Second), "olga"), "market, side and amount")
 	require.Empty(t, resolve(&o, deadline.Add(time.Second), "olga"))
 	require.Equal(t, "o1", d.life("p").AcceptedOrder)

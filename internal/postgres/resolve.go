@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,7 +11,7 @@ import (
 
 // Resolve takes a person's word on an unresolved order: the order it is, as
 // the exchange showed it, or none. It counts only while the execution is
-// UNRESOLVED and every deadline has passed by the exchange's clock; the problem
+// UNRESOLVED, and as trade.Doubt.Objection says; the problem
 // says what stood against it, and the audit keeps both. ErrNotFound when the
 // claim is not in force in this database.
 func (s *Store) Resolve(ctx context.Context, c trade.Claim, number int, w trade.Word) (problem string, err error) {
@@ -53,14 +52,12 @@ func weigh(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow, plan tr
 		return "actor and reason are required", nil
 	case e.Status != string(trade.Unresolved) || a.Verdict != nil:
 		return "the proposal is not UNRESOLVED", nil
-	case w.Order != nil && !plan.Matches(*w.Order):
-		return "order " + w.Order.OrderID + " is not in the market, side and amount of this proposal", nil
 	}
 	doubt, _, err := readDoubt(ctx, tx, e, a)
-	if err == nil && !w.ExchangeNow.After(doubt.Deadline) {
-		return "the order may still be placed until " + doubt.Deadline.Format(time.RFC3339), nil
+	if err != nil {
+		return "", err
 	}
-	return "", err
+	return doubt.Objection(plan, w.Order, w.ExchangeNow), nil
 }
 
 func resolve(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow, o *trade.Order) error {

@@ -275,10 +275,10 @@ func (r *records) Resolve(_ context.Context, c trade.Claim, number int, w trade.
 		return "actor and reason are required", nil
 	case e.status != trade.Unresolved || a.verdict != "":
 		return "the proposal is not UNRESOLVED", nil
-	case !w.ExchangeNow.After(a.deadline):
-		return "the order may still be placed", nil
-	case w.Order != nil && !c.Plan.Matches(*w.Order):
-		return "the order is another", nil
+	}
+	doubt := trade.Doubt{Deadline: a.deadline, ReplyCode: a.code, ReadLag: r.w.exchange.lag}
+	if problem := doubt.Objection(c.Plan, w.Order, w.ExchangeNow); problem != "" {
+		return problem, nil
 	}
 	a.verdict = trade.ConcludedAbsent
 	if w.Order != nil {

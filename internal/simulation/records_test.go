@@ -229,7 +229,7 @@ func (r *records) facts() trade.Facts {
 		Now: now, Policy: &r.policy, PolicyVersion: 1, Control: r.control, Rules: &r.rules, Price: r.price(now),
 		Clock:        &trade.ClockFact{Ahead: r.w.exchange.offset, MeasuredAt: now.Add(-20 * time.Second)},
 		Trades:       slices.Clone(r.history),
-		ReconciledAt: &now,
+		ReconciledAt: &now, ComparableFrom: &now, // its account was made in this life of the database
 	}
 	if r.alarmed {
 		f.UnknownOrder = "a second order"

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/trade"
 )
 
 var (
@@ -57,6 +59,9 @@ func TestNoFaultDoublesOrLosesAnOrder(t *testing.T) {
 		t.Errorf("seed %d: %v\n%s\nreplay: make simulate SEED=%d RUNS=1", w.seed, w.broken, w.story(), w.seed)
 	}
 	require.Empty(t, len(broken))
+	if *runs >= 1000 {
+		require.Greater(t, ends[string(trade.Executed)], *runs/4, "runs in which nothing trades prove nothing")
+	}
 }
 
 // TestOneSeedIsOneRun is what makes a failure worth printing.

@@ -77,15 +77,16 @@ func Judge(d Doubt, looks []Look) (verdict Conclusion, nextLook time.Time) {
 
 func (d Doubt) judgeRefusal(looks []Look) (Conclusion, time.Time) {
 	for _, look := range looks {
-		if look.Sighting == NotThere && look.ExchangeTime.After(d.visible()) {
+		if look.Sighting == NotThere && look.ExchangeTime.After(d.Visible()) {
 			return ConcludedRefused, time.Time{}
 		}
 	}
-	return "", d.visible()
+	return "", d.Visible()
 }
 
-// visible is when every order of the attempt is shown to its owner.
-func (d Doubt) visible() time.Time { return d.Deadline.Add(d.lag()) }
+// Visible is when, by the exchange's clock, every order of the attempt is shown
+// to its owner. Before it, not seeing one says nothing, to a person neither.
+func (d Doubt) Visible() time.Time { return d.Deadline.Add(d.lag()) }
 
 func (d Doubt) lag() time.Duration {
 	if d.ReadLag <= 0 {
@@ -95,7 +96,7 @@ func (d Doubt) lag() time.Duration {
 }
 
 func (d Doubt) judgeAbsence(looks []Look) (Conclusion, time.Time) {
-	lag, bound := d.lag(), d.visible()
+	lag, bound := d.lag(), d.Visible()
 	var first time.Time
 	for _, look := range looks {
 		switch {
@@ -111,6 +112,22 @@ func (d Doubt) judgeAbsence(looks []Look) (Conclusion, time.Time) {
 		return "", bound
 	}
 	return "", first.Add(lag)
+}
+
+// Objection says what stands against a person's word on d, by the exchange's
+// clock: the order that it is, as the exchange showed it, or nil for none. It
+// is empty when nothing does. That there is none can be said only once it would
+// be seen: else the proposal could be executed again beside a hidden order.
+func (d Doubt) Objection(plan Plan, word *Order, exchangeNow time.Time) string {
+	switch {
+	case d.Deadline.IsZero() || !exchangeNow.After(d.Deadline):
+		return "the order may still be placed until " + d.Deadline.Format(time.RFC3339)
+	case word == nil && !exchangeNow.After(d.Visible()):
+		return "the exchange may not show the order before " + d.Visible().Format(time.RFC3339) + "; look again then"
+	case word != nil && !plan.Matches(*word):
+		return "order " + word.OrderID + " is not in the market, side and amount of this proposal"
+	}
+	return ""
 }
 
 // Exchange error codes that are a refusal only after a look.

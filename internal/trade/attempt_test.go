@@ -139,6 +139,37 @@ func TestARefusalOfTheSecondCopyDoesNotHideTheOrderOfTheFirst(t *testing.T) {
 	require.Equal(t, ConcludedAccepted, verdict)
 }
 
+// TestAPersonsWordThatThereIsNoneWaitsUntilItWouldBeSeen was found by the
+// simulation: a wrong word before that, a second execute, and two orders.
+func TestAPersonsWordThatThereIsNoneWaitsUntilItWouldBeSeen(t *testing.T) {
+	one := dec("1")
+	plan := Plan{Market: "BTC-EUR", Side: Buy, Amount: &one}
+	its := &Order{OrderID: "o-1", Market: "BTC-EUR", Side: Buy, Amount: one}
+	doubt := Doubt{Deadline: noon, ReadLag: 30 * time.Second}
+	for _, c := range []struct {
+		doubt Doubt
+		word  *Order
+		after time.Duration
+		want  string
+	}{
+		{doubt, its, 0, "may still be placed"},
+		{doubt, its, time.Second, ""},
+		{doubt, &Order{OrderID: "o-2", Market: "ETH-EUR", Side: Buy, Amount: one}, time.Second, "o-2 is not in the market"},
+		{doubt, nil, 0, "may still be placed"},
+		{doubt, nil, 30 * time.Second, "may not show the order"},
+		{doubt, nil, 31 * time.Second, ""},
+		{Doubt{Deadline: noon}, nil, DefaultReadLag, "may not show the order"},
+		{Doubt{}, nil, time.Hour, "may still be placed"},
+	} {
+		got := c.doubt.Objection(plan, c.word, noon.Add(c.after))
+		if c.want == "" {
+			require.Empty(t, got)
+			continue
+		}
+		require.Contains(t, got, c.want)
+	}
+}
+
 func TestDoubtWithoutBoundsIsNeverAbsent(t *testing.T) {
 	for _, code := range []string{"", CodeInsufficientBalance, CodeOutsideWindow} {
 		verdict, _ := Judge(Doubt{ReplyCode: code, ReadLag: lag}, []Look{gone(31), gone(500)})

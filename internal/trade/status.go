@@ -19,12 +19,12 @@ const (
 //
 //	PENDING ────> EXECUTING | EXPIRED | CANCELLED
 //	EXECUTING ──> EXECUTED | FAILED | UNRESOLVED | CANCELLED (given up, and nothing was placed)
-//	UNRESOLVED ─> EXECUTING (its order was found, and is followed) | EXECUTED | FAILED
+//	UNRESOLVED ─> EXECUTING (its order was found, and is followed) | EXECUTED | FAILED | CANCELLED (as above)
 //	FAILED ─────> EXECUTING (another try) | EXPIRED | CANCELLED
 var transitions = map[Status][]Status{
 	Pending:    {Executing, Expired, Cancelled},
 	Executing:  {Executed, Failed, Unresolved, Cancelled},
-	Unresolved: {Executing, Executed, Failed},
+	Unresolved: {Executing, Executed, Failed, Cancelled},
 	Failed:     {Executing, Expired, Cancelled},
 	Executed:   nil,
 	Expired:    nil,

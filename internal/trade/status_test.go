@@ -10,7 +10,7 @@ func TestLifeGoesOnlyAlongTheTable(t *testing.T) {
 	allowed := map[[2]Status]bool{
 		{Pending, Executing}: true, {Pending, Expired}: true, {Pending, Cancelled}: true,
 		{Executing, Executed}: true, {Executing, Failed}: true, {Executing, Unresolved}: true, {Executing, Cancelled}: true,
-		{Unresolved, Executing}: true, {Unresolved, Executed}: true, {Unresolved, Failed}: true,
+		{Unresolved, Executing}: true, {Unresolved, Executed}: true, {Unresolved, Failed}: true, {Unresolved, Cancelled}: true,
 		{Failed, Executing}: true, {Failed, Expired}: true, {Failed, Cancelled}: true,
 	}
 	all := append(Statuses(), "", "pending", "DONE")
@@ -23,7 +23,6 @@ func TestLifeGoesOnlyAlongTheTable(t *testing.T) {
 
 func TestUnresolvedNeitherExpiresNorIsSentAgain(t *testing.T) {
 	require.False(t, Unresolved.May(Expired))
-	require.False(t, Unresolved.May(Cancelled))
 	require.False(t, Unresolved.Executable())
 }
 
