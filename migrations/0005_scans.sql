@@ -133,7 +133,7 @@ GRANT INSERT (id, user_id, account_id, market, side, order_type, amount, amount_
 -- api and operator: jobs; only an operator clears a budget.
 GRANT INSERT ON interlock.scan_jobs TO interlock_api, interlock_operator;
 GRANT UPDATE (paused, note, revision, body, deleted_at) ON interlock.scan_jobs TO interlock_api, interlock_operator;
-GRANT INSERT ON interlock.budget_clearances TO interlock_operator;
+GRANT INSERT ON interlock.budget_clearances, interlock.gpt_usage_log TO interlock_operator;
 
 ---- create above / drop below ----
 

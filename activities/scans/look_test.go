@@ -45,7 +45,9 @@ func (v *venue) Prices(context.Context) (map[trade.Market]decimal.Decimal, error
 	return v.prices, v.fails("prices")
 }
 
-func (v *venue) Book(context.Context, trade.Market, int) (Book, error) { return v.book, v.fails("book") }
+func (v *venue) Book(context.Context, trade.Market, int) (Book, error) {
+	return v.book, v.fails("book")
+}
 
 func (v *venue) Series(_ context.Context, _ trade.Market, interval string, _ int) (prompt.Series, error) {
 	s := prompt.Series{Interval: interval}

@@ -83,6 +83,15 @@ func (s *Store) ScanJobs(ctx context.Context, account string) ([]scan.Job, error
 	return jobs, nil
 }
 
+const deletedJobsSQL = `
+	SELECT id FROM interlock.scan_jobs
+	WHERE account_id = @account AND deleted_at > clock_timestamp() - interval '1 day' ORDER BY deleted_at DESC LIMIT 100`
+
+// DeletedScanJobs lists the jobs of an account that were deleted within a day.
+func (s *Store) DeletedScanJobs(ctx context.Context, account string) ([]string, error) {
+	return s.ids(ctx, deletedJobsSQL, pgx.StrictNamedArgs{"account": account})
+}
+
 const pauseJobSQL = `UPDATE interlock.scan_jobs SET paused = @paused, note = @note WHERE id = @id AND deleted_at IS NULL`
 
 // PauseScanJob pauses a job, or lets it go on, with a note. ErrNotFound when

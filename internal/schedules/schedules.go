@@ -29,7 +29,7 @@ const runTimeout = 2 * time.Hour
 // Jobs is where the rows are.
 type Jobs interface {
 	ScanJobs(ctx context.Context, account string) ([]scan.Job, error)
-	ScanJob(ctx context.Context, id string) (scan.Job, error)
+	DeletedScanJobs(ctx context.Context, account string) ([]string, error)
 	PauseScanJob(ctx context.Context, j scan.Job, paused bool, note, actor string) error
 	RecordDropped(ctx context.Context, j scan.Job, overlaps, missed int64) (skipped, late int64, err error)
 }
@@ -146,7 +146,17 @@ func (k *Keeper) Keep(ctx context.Context) (drifts []Drift, err error) {
 		}
 		err = errors.Join(err, failed)
 	}
-	return drifts, err
+	return drifts, errors.Join(err, k.removeDeleted(ctx))
+}
+
+// removeDeleted removes the schedules of jobs whose deletion got no further
+// than the row.
+func (k *Keeper) removeDeleted(ctx context.Context) error {
+	ids, err := k.Jobs.DeletedScanJobs(ctx, k.Account)
+	for _, id := range ids {
+		err = errors.Join(err, Delete(ctx, k.Temporal, id))
+	}
+	return err
 }
 
 func (k *Keeper) keep(ctx context.Context, j scan.Job) (drift string, err error) {

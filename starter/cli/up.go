@@ -50,6 +50,7 @@ analyst; then add jobs of your own with "scan add".`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runUp(ctx, f) }),
 	}
 	flags := cmd.Flags()
+	flags.StringVar(&f.candles, "candles", "", "the same as --exchange-csv")
 	flags.StringVar(&f.candles, "exchange-csv", "", "CSV file of candles for the paper exchange to replay")
 	flags.StringVar(&f.candleMarket, "exchange-csv-market", "BTC-EUR", "market that the candles are of")
 	flags.StringVar(&f.candlesFrom, "exchange-csv-from", "", "date at which the replay begins, like 2024-01-31")

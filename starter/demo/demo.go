@@ -46,7 +46,7 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		executedOnce, executedByFifty, deniedByDefault, cooledDown, notFlipped, expired,
-		limitedTogether, overriddenBySignal, signalWithoutActor, forgottenByTemporal,
+		limitedTogether, budgetKept, overriddenBySignal, signalWithoutActor, forgottenByTemporal,
 		keysApart, foreignKeyRefused, halted, replyLost, workerKilled, auditHolds,
 	}
 }
