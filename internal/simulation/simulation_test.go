@@ -17,8 +17,8 @@ var (
 )
 
 // simulate is one run.
-func simulate(seed uint64, off locks, talk bool) *world {
-	w := newWorld(seed, off)
+func simulate(seed uint64, talk bool) *world {
+	w := newWorld(seed, locks{}, "")
 	w.talk = talk
 	w.run()
 	return w
@@ -35,7 +35,7 @@ func TestNoFaultDoublesOrLosesAnOrder(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		crew.Go(func() {
 			for n := next.Add(1) - 1; n < int64(*runs); n = next.Add(1) - 1 {
-				w := simulate(*seed+uint64(n), locks{}, *runs == 1)
+				w := simulate(*seed+uint64(n), *runs == 1)
 				lock.Lock()
 				for fault, times := range w.struck {
 					struck[fault] += times
@@ -62,6 +62,6 @@ func TestNoFaultDoublesOrLosesAnOrder(t *testing.T) {
 // TestOneSeedIsOneRun is what makes a failure worth printing.
 func TestOneSeedIsOneRun(t *testing.T) {
 	for n := range uint64(150) {
-		require.Equal(t, simulate(*seed+n, locks{}, true).story(), simulate(*seed+n, locks{}, true).story(), "seed %d", *seed+n)
+		require.Equal(t, simulate(*seed+n, true).story(), simulate(*seed+n, true).story(), "seed %d", *seed+n)
 	}
 }
