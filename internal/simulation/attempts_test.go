@@ -33,7 +33,7 @@ func (r *records) BeginAttempt(c trade.Claim, number int, deadline time.Time, co
 			f.EarlierInDoubt = true
 		}
 	}
-	if code, ok := trade.MayAttempt(f); !ok && !r.w.locks.noRow {
+	if code, ok := trade.MayAttempt(f); !ok && !r.w.locks.noRow && !r.w.locks.alwaysAllowed {
 		return &trade.Placing{Reply: trade.NotSent, Code: string(code), Message: "the attempt was not allowed to begin"}, nil
 	}
 	return nil, r.insertAttempt(e, &attempt{number: number, requestID: e.requestID, deadline: deadline, begunAt: r.clock()})
@@ -131,7 +131,7 @@ func (r *records) void(e *execution, number int) (trade.Finding, error) {
 func (r *records) judge(e *execution, a *attempt) (trade.Finding, error) {
 	looks := slices.Clone(e.looks[a.number])
 	slices.SortStableFunc(looks, func(a, b trade.Look) int { return a.ExchangeTime.Compare(b.ExchangeTime) })
-	verdict, next := r.judgement(trade.Doubt{Deadline: a.deadline, ReplyCode: a.code, ReadLag: r.w.exchange.lag}, looks)
+	verdict, next := r.judgement(r.doubt(a), looks)
 	if verdict == "" {
 		f := trade.Finding{Placing: a.placing(), Wait: max(next.Sub(r.clock()), 0)}
 		return f, r.setOpen(e, trade.Unresolved)
@@ -156,21 +156,23 @@ func (r *records) judge(e *execution, a *attempt) (trade.Finding, error) {
 	return f, r.setOpen(e, trade.Executing)
 }
 
+func (r *records) doubt(a *attempt) trade.Doubt {
+	return trade.Doubt{Deadline: a.deadline, ReplyCode: a.code, ReadLag: r.w.exchange.lag}
+}
+
 // judgement is trade.Judge, unless it is to be shown what it is for.
 func (r *records) judgement(d trade.Doubt, looks []trade.Look) (trade.Conclusion, time.Time) {
-	if !r.w.locks.oneLook && !r.w.locks.lookEarly {
-		return trade.Judge(d, looks)
+	if r.w.locks.lookEarly {
+		d.Deadline = d.Deadline.Add(-time.Hour)
 	}
-	if v, next := trade.Judge(d, looks); v != "" {
-		return v, next
+	verdict, next := trade.Judge(d, looks)
+	enough := func(l trade.Look) bool {
+		return l.Sighting == trade.NotThere && l.ExchangeTime.After(d.Deadline.Add(d.ReadLag))
 	}
-	for _, look := range looks {
-		late := look.ExchangeTime.After(d.Deadline.Add(d.ReadLag))
-		if look.Sighting == trade.NotThere && (late || r.w.locks.lookEarly) {
-			return trade.ConcludedAbsent, time.Time{}
-		}
+	if r.w.locks.oneLook && verdict == "" && slices.ContainsFunc(looks, enough) {
+		return trade.ConcludedAbsent, time.Time{}
 	}
-	return trade.Judge(d, looks)
+	return verdict, next
 }
 
 func seen(looks []trade.Look) []trade.Order {
@@ -241,7 +243,7 @@ func (r *records) FailExecution(_ context.Context, c trade.Claim, f trade.Failur
 	if err != nil || e.status == trade.Failed {
 		return err
 	}
-	if slices.ContainsFunc(e.attempts, (*attempt).alive) && !r.w.locks.failureUnchecked && !r.w.locks.noRow {
+	if slices.ContainsFunc(e.attempts, (*attempt).alive) && !r.w.locks.noRow {
 		return fmt.Errorf("%w: an attempt is in doubt or accepted", trade.ErrConflict)
 	}
 	if !e.open() {
@@ -276,7 +278,10 @@ func (r *records) Resolve(_ context.Context, c trade.Claim, number int, w trade.
 	case e.status != trade.Unresolved || a.verdict != "":
 		return "the proposal is not UNRESOLVED", nil
 	}
-	doubt := trade.Doubt{Deadline: a.deadline, ReplyCode: a.code, ReadLag: r.w.exchange.lag}
+	doubt := r.doubt(a)
+	if r.w.locks.earlyWord {
+		doubt.ReadLag = time.Nanosecond
+	}
 	if problem := doubt.Objection(c.Plan, w.Order, w.ExchangeNow); problem != "" {
 		return problem, nil
 	}

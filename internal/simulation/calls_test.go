@@ -139,7 +139,7 @@ func (c *call) begin() {
 	t := c.w.spawn(fmt.Sprintf("%s#%d", c.name, n), func(t *thread) {
 		result, err := t.perform(c.name, c.arg)
 		over = true
-		c.w.sayf("%s ends: %s %v", t.name, brief(result), err)
+		c.w.sayf("%s ends: %s %v", t.name, brief{result}, err)
 		if c.w.finished {
 			return
 		}
@@ -212,7 +212,7 @@ func (c *call) finish(result any, err error) {
 		return
 	}
 	c.done = true
-	c.w.sayf("%s answered: %s %v", c.name, brief(result), err)
+	c.w.sayf("%s answered: %s %v", c.name, brief{result}, err)
 	c.life.touch(func() { c.set(result, err) })
 }
 
@@ -224,8 +224,11 @@ func (c *call) set(result any, err error) {
 	c.settable.Set(result, err)
 }
 
-func brief(v any) string {
-	text, _ := json.Marshal(v)
+// brief shows a value as JSON, only when somebody reads it.
+type brief struct{ value any }
+
+func (b brief) String() string {
+	text, _ := json.Marshal(b.value)
 	return string(text[:min(len(text), 300)])
 }
 
@@ -286,7 +289,9 @@ func (t *thread) perform(name string, arg json.RawMessage) (any, error) {
 // invoke passes argument and result through JSON, as Temporal does.
 func invoke[I, O any](ctx context.Context, do func(context.Context, I) (O, error), arg json.RawMessage) (any, error) {
 	var in I
-	through(arg, &in)
+	if err := json.Unmarshal(arg, &in); err != nil {
+		panic(err)
+	}
 	result, err := do(ctx, in)
 	if err != nil {
 		return nil, err

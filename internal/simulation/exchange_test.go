@@ -61,7 +61,7 @@ func newExchange(w *world) *exchange {
 	if w.chance(0.4) {
 		x.lag = w.between(3*time.Second, 20*time.Second)
 	}
-	x.slow = w.chance(0.3)
+	x.slow = w.chance(0.2) || w.focus == lateReplica
 	return x
 }
 
@@ -83,14 +83,18 @@ func (x *exchange) has(client uuid.UUID) bool { return len(x.under(client)) > 0 
 
 // staleness is how far behind a reader's replica stands.
 func (x *exchange) staleness() time.Duration {
+	if x.w.focus == lateReplica {
+		return x.w.between(x.lag*15/10, x.lag*19/10)
+	}
+	if x.slow && x.w.chance(0.4) {
+		x.w.strike("exchange: a replica later than L")
+		return x.w.between(x.lag, x.lag*19/10)
+	}
 	switch n := x.w.rng.IntN(10); {
 	case n < 6:
 		return x.w.between(0, 200*time.Millisecond)
 	case n < 8:
 		return x.w.between(0, x.lag/2)
-	case x.slow && n == 8:
-		x.w.strike("exchange: a replica later than L")
-		return x.w.between(x.lag, x.lag*19/10)
 	}
 	return x.w.between(x.lag*8/10, x.lag)
 }
@@ -138,10 +142,14 @@ func (x *exchange) send(p *post) time.Duration {
 		w.strike("exchange: " + p.fault)
 	}
 	w.after(way, func() {
-		if p.answer = x.arrive(p); p.answer == nil {
+		answer, over := x.arrive(p)
+		if p.answer = answer; !over {
 			w.after(queue, func() { p.answer = x.garble(p, x.process(p)) })
 		}
 	})
+	if p.fault == "unclear reply, placed after it" {
+		w.after(way+w.between(time.Second, 4900*time.Millisecond), func() { x.process(p) })
+	}
 	if p.fault == "delivered twice" {
 		w.after(way+w.between(20*time.Millisecond, 8*time.Second), func() { x.again(p) })
 		back += 9 * time.Second
@@ -149,22 +157,23 @@ func (x *exchange) send(p *post) time.Duration {
 	return way + queue + back
 }
 
-// arrive is the front of the exchange.
-func (x *exchange) arrive(p *post) *reply {
+// arrive is the front of the exchange; over says that nothing goes on to the
+// engine from here.
+func (x *exchange) arrive(p *post) (answer *reply, over bool) {
 	switch {
 	case x.late(p):
 		x.w.strike("exchange: 304")
-		return refusal(http.StatusBadRequest, 304, "too late")
+		return refusal(http.StatusBadRequest, 304, "too late"), true
 	case p.fault == "turned away: 105":
-		return refusal(http.StatusTooManyRequests, 105, "banned until 2026")
-	case p.fault == "unclear and not placed":
-		return x.w.drawUnclear()
+		return refusal(http.StatusTooManyRequests, 105, "banned until 2026"), true
+	case p.fault == "unclear and not placed", p.fault == "unclear reply, placed after it":
+		return x.w.drawUnclear(), true
 	case p.fault == "refused by validation":
-		return refusal(http.StatusBadRequest, 203, "invalid")
+		return refusal(http.StatusBadRequest, 203, "invalid"), true
 	case p.fault == "no balance: 216":
-		return refusal(http.StatusBadRequest, 216, "insufficient balance")
+		return refusal(http.StatusBadRequest, 216, "insufficient balance"), true
 	}
-	return nil
+	return nil, false
 }
 
 func (x *exchange) late(p *post) bool { return x.now().After(p.deadline) && !x.w.locks.noWindow }

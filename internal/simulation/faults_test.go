@@ -2,7 +2,11 @@ package simulation
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
+
+	"interlock/activities/orders"
 )
 
 // odds is how likely each fault is at each of its occasions. A run draws its
@@ -25,8 +29,11 @@ func (w *world) drawOdds() odds {
 }
 
 // drawFreezes decides where a thread freezes, for how long, and whether twice.
-func (w *world) drawFreezes() []freeze {
+func (w *world) drawFreezes(name string) []freeze {
 	var list []freeze
+	if w.focus == frozenPlacing && strings.HasPrefix(name, orders.PlaceOrder) && w.chance(0.5) {
+		list = append(list, freeze{step: 1 + w.rng.IntN(2), length: w.between(5*time.Second, 25*time.Second)})
+	}
 	for p := w.odds.freeze; w.chance(p) && len(list) < 2; p = 0.3 {
 		f := freeze{step: 1 + w.rng.IntN(12), length: w.between(time.Second, 20*time.Second)}
 		switch w.rng.IntN(6) {
@@ -42,18 +49,39 @@ func (w *world) drawFreezes() []freeze {
 	return list
 }
 
+// frozenPlacing is a focus: workers freeze before the attempt's row.
+const frozenPlacing = "a worker frozen before the attempt's row"
+
+// wrongWord is a focus: people say that there is no order, whether there is one
+// or not, and execute again.
+const wrongWord = "a person's wrong word"
+
+// lateReplica is a focus: every read is served later than the exchange promises,
+// by less than L.
+const lateReplica = "a replica later than L"
+
 // postFaults is everything that can happen to a request to place.
 var postFaults = []string{
 	"never arrived", "delayed on the way", "delayed beyond everything", "delayed in the engine", "reply delayed",
 	"delivered twice", "turned away: 105", "unclear and not placed", "refused by validation", "no balance: 216",
-	"placed, no reply", "placed, unclear reply", "placed, truncated reply",
+	"unclear reply, placed after it", "placed, no reply", "placed, unclear reply", "placed, truncated reply",
 }
 
 func (w *world) drawPostFault() string {
+	if (w.focus == wrongWord || w.focus == lateReplica) && w.chance(0.5) {
+		return "placed, no reply"
+	}
+	if slices.Contains(postFaults, w.focus) && w.chance(0.5) {
+		return w.focus
+	}
 	if !w.chance(w.odds.post) {
 		return ""
 	}
-	return postFaults[w.rng.IntN(len(postFaults))]
+	fault := postFaults[w.rng.IntN(len(postFaults))]
+	if fault == "delivered twice" && w.exchange.slow {
+		return "" // the one look that a refusal takes rests on L
+	}
+	return fault
 }
 
 // unclear is every reply that proves nothing.

@@ -51,8 +51,8 @@ func (a *answer) Complete(result any, err error) {
 	w := a.life.w
 	if r, ok := result.(workflows.ExecuteResult); ok && err == nil {
 		a.request.answer = &r
-		w.sayf("ANSWER %s: %s", a.request.id, brief(r))
-		w.checkAnswer(a.request, r)
+		w.sayf("ANSWER %s: %s", a.request.id, brief{r})
+		w.checkAnswer(a.request, r, a.life.repeats != nil)
 		return
 	}
 	w.strike("request answered with an error")
@@ -61,8 +61,9 @@ func (a *answer) Complete(result any, err error) {
 
 // checkAnswer holds an answer against the records at that moment. An end must
 // be one that the proposal had while the request was open; of what goes on the
-// workflow hears a little later than the records.
-func (w *world) checkAnswer(q *request, r workflows.ExecuteResult) {
+// workflow hears a little later than the records. A run that was reset may not
+// have heard of a claim that came after the moment it was reset to.
+func (w *world) checkAnswer(q *request, r workflows.ExecuteResult, reset bool) {
 	held := false
 	for i, s := range w.records.statuses {
 		gone := i+1 < len(w.records.statuses) && w.records.statuses[i+1].at.Before(q.asked)
@@ -76,6 +77,8 @@ func (w *world) checkAnswer(q *request, r workflows.ExecuteResult) {
 	switch {
 	case r.Claimed && !(decided && v.claimed):
 		w.wrong("%s was told that it won the claim, and it did not", q.id)
+	case !r.Claimed && !reset && decided && v.claimed && w.records.current().requestID == q.id:
+		w.wrong("%s was told that it did not win the claim, and it did", q.id)
 	case !r.Claimed && r.Status == trade.Pending && len(r.Blocks) == 0:
 		w.wrong("%s was refused without a reason", q.id)
 	}
@@ -83,7 +86,7 @@ func (w *world) checkAnswer(q *request, r workflows.ExecuteResult) {
 		return
 	}
 	if len(w.exchange.orders) == 0 || r.Order == nil || r.Order.OrderID != w.exchange.orders[0].now().OrderID {
-		w.wrong("%s was told EXECUTED with order %s", q.id, brief(r.Order))
+		w.wrong("%s was told EXECUTED with order %s", q.id, brief{r.Order})
 		return
 	}
 	if filled := w.exchange.orders[0].now().FilledAmount.String(); r.Order.FilledAmount != filled {
@@ -99,6 +102,9 @@ func (w *world) checkClosed(l *life) {
 	}
 	if s.Status != w.records.proposal.Status || !s.Status.Closed() {
 		w.wrong("the workflow ended as %s, the proposal is %s", s.Status, w.records.proposal.Status)
+	}
+	if s.Status == trade.Executed && (s.Order == nil || s.Order.FilledAmount != w.records.current().order.FilledAmount.String()) {
+		w.wrong("the workflow ended with order %s", brief{s.Order})
 	}
 }
 
@@ -140,7 +146,7 @@ func (w *world) checkRecorded(e *execution, o trade.Order) {
 	case !o.Status.Final():
 		w.wrong("an order is recorded that is still %s", o.Status)
 	case e.order.Status != o.Status, !e.order.FilledAmount.Equal(o.FilledAmount), !e.order.FilledAmountQuote.Equal(o.FilledAmountQuote), !e.order.FeePaid.Equal(o.FeePaid):
-		w.wrong("recorded %s, the exchange has %s", brief(e.order), brief(o))
+		w.wrong("recorded %s, the exchange has %s", brief{e.order}, brief{o})
 	case e.traded != o.FilledAmount.IsPositive():
 		w.wrong("the trade history does not fit the order")
 	}
@@ -150,7 +156,7 @@ func (w *world) checkRecorded(e *execution, o trade.Order) {
 	for _, f := range o.Fills {
 		recorded := w.records.fills[f.ID]
 		if !recorded.Amount.Equal(f.Amount) || !recorded.Fee.Equal(f.Fee) || !recorded.Settled {
-			w.wrong("fill %s is recorded as %s", brief(f), brief(recorded))
+			w.wrong("fill %s is recorded as %s", brief{f}, brief{recorded})
 		}
 	}
 }

@@ -88,11 +88,12 @@ func (l line) place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline
 	}
 	p := &post{plan: plan, client: id, deadline: deadline}
 	wait := w.exchange.send(p)
-	if wait == forEver || wait > patience {
-		wait, p.fault = patience, p.fault+" "
+	tired := wait == forEver || wait > patience
+	if tired {
+		wait = patience
 	}
 	l.t.pause(wait)
-	if wait == patience || p.answer == nil {
+	if tired || p.answer == nil {
 		return trade.Placing{Reply: trade.Unknown, Code: venue.CodeNoReply}
 	}
 	return venue.Classify(p.answer.status, []byte(p.answer.body))
@@ -109,7 +110,7 @@ func (l line) Look(ctx context.Context, _ trade.Market, id uuid.UUID, _ time.Tim
 	}
 	look := trade.Look{ExchangeTime: millis(w.exchange.now())}
 	doubts := 0
-	// Before the claim's orders come pages; a worker may stop between any two.
+	behind := w.exchange.staleness() // of the replica that answers most of it
 	for _, shows := range []func(trade.Order) bool{
 		func(trade.Order) bool { return true },                          // by ID
 		func(o trade.Order) bool { return !o.Status.Final() },           // open orders
@@ -120,7 +121,10 @@ func (l line) Look(ctx context.Context, _ trade.Market, id uuid.UUID, _ time.Tim
 			doubts++
 			continue
 		}
-		at := w.time().Add(-w.exchange.staleness())
+		at := w.time().Add(-behind)
+		if w.chance(0.3) {
+			at = w.time().Add(-w.exchange.staleness())
+		}
 		for _, o := range w.exchange.under(id) {
 			v := o.asOf(at)
 			known := v != nil && slices.ContainsFunc(look.Orders, func(k trade.Order) bool { return k.OrderID == v.OrderID })

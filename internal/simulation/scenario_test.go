@@ -109,6 +109,12 @@ func (w *world) prepare() {
 			w.after(at+w.between(0, time.Second), w.execute)
 		}
 	}
+	if w.focus == wrongWord {
+		for range 8 {
+			w.after(w.between(5*time.Second, 40*time.Second), w.resolve)
+			w.after(w.between(5*time.Second, 40*time.Second), w.execute)
+		}
+	}
 	w.perhaps(0.12, 60*time.Second, func() {
 		w.signal(workflows.CancelSignal, workflows.CancelRequest{Actor: "anna", Reason: "news"})
 	})
@@ -167,10 +173,14 @@ func (w *world) halt() {
 	}
 }
 
-// resolve is a person's word: mostly right, sometimes wrong.
+// resolve is a person's word: mostly right, sometimes wrong. Without the look
+// before sending nobody speaks: that look is what a wrong word rests on.
 func (w *world) resolve() {
+	if w.locks.blindSend {
+		return
+	}
 	word := workflows.ResolveRequest{Actor: "olga", Reason: "looked at the web page", Absent: true}
-	if len(w.exchange.orders) > 0 && w.chance(0.7) {
+	if len(w.exchange.orders) > 0 && w.focus != wrongWord && w.chance(0.7) {
 		word.Absent, word.OrderID = false, w.exchange.orders[0].now().OrderID
 	}
 	if w.chance(0.1) {

@@ -24,7 +24,8 @@ import (
 type world struct {
 	seed     uint64
 	rng      *rand.Rand
-	locks    locks // the locks that are taken off; none, except to prove that they are needed
+	locks    locks  // the locks that are taken off; none, except to prove that they are needed
+	focus    string // a fault that strikes much more often; none, except for the same
 	odds     odds
 	plan     scenario
 	records  *records
@@ -49,23 +50,24 @@ type world struct {
 
 // locks names what can be taken off, to prove that the simulation notices.
 type locks struct {
-	claimNotUnique   bool // an execution is claimed again and again
-	noRow            bool // an attempt needs no row
-	noVoid           bool // concluding leaves a missing row missing
-	attemptsOverlap  bool // an attempt may begin beside another
-	repost           bool // an unknown reply is sent again
-	timeoutFails     bool // an attempt without a reply counts as not sent
-	noWindow         bool // the exchange acts on a request however late it is
-	oneLook          bool // absence takes one look
-	lookEarly        bool // a look before the deadline counts
-	haltUnlocked     bool // the trading state is read without its lock
-	blindSend        bool // sending is not preceded by a look
-	failureUnchecked bool // an execution fails without regard to its attempts
+	claimNotUnique  bool // an execution is claimed again and again
+	noRow           bool // an attempt needs no row
+	noVoid          bool // concluding leaves a missing row missing
+	attemptsOverlap bool // an attempt may begin beside another
+	alwaysAllowed   bool // an attempt may begin whatever trade.MayAttempt says
+	repost          bool // an unknown reply is sent again
+	timeoutFails    bool // an attempt without a reply counts as not sent
+	noWindow        bool // the exchange acts on a request however late it is
+	oneLook         bool // absence takes one look
+	lookEarly       bool // a look before the deadline counts
+	earlyWord       bool // a person may say that there is no order before it would be seen
+	haltUnlocked    bool // the trading state is read without its lock
+	blindSend       bool // sending is not preceded by a look
 }
 
-func newWorld(seed uint64, off locks) *world {
+func newWorld(seed uint64, off locks, focus string) *world {
 	w := &world{
-		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x696e7465726c6f63)), locks: off,
+		seed: seed, focus: focus, rng: rand.New(rand.NewPCG(seed, 0x696e7465726c6f63)), locks: off,
 		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), struck: map[string]int{},
 	}
 	w.odds = w.drawOdds()
@@ -238,7 +240,7 @@ var errStopped = errors.New("the run is over")
 
 // spawn runs body as a thread. Its first step is taken by resume.
 func (w *world) spawn(name string, body func(*thread)) *thread {
-	t := &thread{w: w, name: name, freezes: w.drawFreezes(), silent: func(time.Duration) {}}
+	t := &thread{w: w, name: name, freezes: w.drawFreezes(name), silent: func(time.Duration) {}}
 	t.next, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		defer func() {
 			if r := recover(); r != nil && r != errStopped { //nolint:errorlint // a panic's value, not an error that was returned
