@@ -3,7 +3,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/interlock/bin
 LINT_VERSION := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
 
-.PHONY: help test tools vet lint workflowcheck replay history fuzz mutants check
+.PHONY: help test tools vet lint workflowcheck replay history fuzz mutants simulate check
 
 help: ## list the targets
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,6 +35,11 @@ fuzz: ## each fuzz target for 20 s
 			echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 20s $$pkg || exit 1; \
 		done; \
 	done
+
+RUNS ?= 50000
+SEED ?= 1
+simulate: ## RUNS lives of proposals in virtual time, from SEED on; with RUNS=1 one seed's story
+	go test -count=1 -timeout 120m -v -run '^TestNoFaultDoublesOrLosesAnOrder$$' ./internal/simulation -runs $(RUNS) -seed $(SEED)
 
 mutants: tools ## every lock of the order protocol is missed by a named test
 	go run ./internal/mutants
