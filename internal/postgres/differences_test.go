@@ -29,7 +29,7 @@ func (d desk) concludedAbsent(id string, byPerson bool) trade.Claim {
 	c, deadline := d.inDoubt(id)
 	d.conclude(c, 1)
 	if byPerson {
-		problem, err := d.Resolve(ctx, c, 1, trade.Word{ExchangeNow: deadline.Add(time.Second), Actor: "olga", Reason: "none there"})
+		problem, err := d.Resolve(ctx, c, 1, trade.Word{ExchangeNow: deadline.Add(31 * time.Second), Actor: "olga", Reason: "none there"})
 		require.NoError(d.t, err)
 		require.Empty(d.t, problem)
 	} else {
