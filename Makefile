@@ -3,7 +3,11 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/interlock/bin
 LINT_VERSION := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
 
-.PHONY: help test tools vet lint workflowcheck replay history fuzz check
+# What make simulate runs: lives, and the seed of the first.
+RUNS ?= 50000
+SEED ?= 1
+
+.PHONY: help test tools vet lint workflowcheck replay history fuzz check simulate
 
 help: ## list the targets
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,6 +39,9 @@ fuzz: ## each fuzz target for 20 s
 			echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 20s $$pkg || exit 1; \
 		done; \
 	done
+
+simulate: ## the order protocol in virtual time: RUNS=50000 lives from SEED=1 on
+	go test ./internal/simulation -count=1 -timeout 60m -v -run NoFault -runs $(RUNS) -seed $(SEED)
 
 .env: ## passwords and paper keys for docker compose
 	@umask 077; for name in OWNER_PASSWORD PROPOSALS_PASSWORD ORDERS_PASSWORD SCANS_PASSWORD API_PASSWORD OPERATOR_PASSWORD \
