@@ -48,10 +48,10 @@ func (r *records) insertAttempt(e *execution, a *attempt) error {
 	}
 	r.w.sayf("attempt %d begun, deadline %s", a.number, a.deadline.Format(time.StampMicro))
 	if r.control != trade.Active && (r.control != trade.Reducing || !e.plan.Reduces) {
-		r.w.wrong("attempt %d began although trading was %s", a.number, r.control)
+		r.w.wrongf("attempt %d began although trading was %s", a.number, r.control)
 	}
 	if late := a.begunAt.Sub(e.claimedAt); late > trade.SendWithin {
-		r.w.wrong("attempt %d began %s after its claim", a.number, late)
+		r.w.wrongf("attempt %d began %s after its claim", a.number, late)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (c *call) heedCancel(ctx workflow.Context, future workflow.Future) {
 func (l *life) repeat(c *call) {
 	i := len(l.calls) - 1
 	if i >= len(l.repeats.calls) || l.repeats.calls[i].name != c.name {
-		c.w.wrong("the repetition asks for another activity: %s", c.name)
+		c.w.wrongf("the repetition asks for another activity: %s", c.name)
 		return
 	}
 	before := l.repeats.calls[i]

@@ -62,6 +62,9 @@ func newExchange(w *world) *exchange {
 		x.lag = w.between(3*time.Second, 20*time.Second)
 	}
 	x.slow = w.chance(0.2) || w.focus == lateReplica
+	if w.focus == placedAfterReply {
+		x.lag = 3 * time.Second // so that looks that are L apart come before the deadline
+	}
 	return x
 }
 
@@ -147,7 +150,7 @@ func (x *exchange) send(p *post) time.Duration {
 			w.after(queue, func() { p.answer = x.garble(p, x.process(p)) })
 		}
 	})
-	if p.fault == "unclear reply, placed after it" {
+	if p.fault == placedAfterReply {
 		w.after(way+w.between(time.Second, 4900*time.Millisecond), func() { x.process(p) })
 	}
 	if p.fault == "delivered twice" {
@@ -166,7 +169,7 @@ func (x *exchange) arrive(p *post) (answer *reply, over bool) {
 		return refusal(http.StatusBadRequest, 304, "too late"), true
 	case p.fault == "turned away: 105":
 		return refusal(http.StatusTooManyRequests, 105, "banned until 2026"), true
-	case p.fault == "unclear and not placed", p.fault == "unclear reply, placed after it":
+	case p.fault == "unclear and not placed", p.fault == placedAfterReply:
 		return x.w.drawUnclear(), true
 	case p.fault == "refused by validation":
 		return refusal(http.StatusBadRequest, 203, "invalid"), true
@@ -260,8 +263,8 @@ func (x *exchange) trade(o *order, plan trade.Plan) {
 	case n < 6 && !resting, n < 3:
 		x.fill(o, whole, "filled")
 	case resting && n < 6:
-		x.w.after(x.w.between(time.Second, 3*time.Minute), func() { x.fill(o, half, "partiallyFilled") })
-		x.w.after(x.w.between(3*time.Minute, 6*time.Minute), func() { x.fill(o, whole.Sub(half), "filled") })
+		x.w.after(x.w.between(time.Second, time.Minute), func() { x.fill(o, half, "partiallyFilled") })
+		x.w.after(x.w.between(time.Minute, 150*time.Second), func() { x.fill(o, whole.Sub(half), "filled") })
 	case resting:
 	case n < 8:
 		x.w.strike("exchange: partly filled, canceledIOC")

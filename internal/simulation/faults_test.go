@@ -60,11 +60,13 @@ const wrongWord = "a person's wrong word"
 // by less than L.
 const lateReplica = "a replica later than L"
 
+const placedAfterReply = "unclear reply, placed after it"
+
 // postFaults is everything that can happen to a request to place.
 var postFaults = []string{
 	"never arrived", "delayed on the way", "delayed beyond everything", "delayed in the engine", "reply delayed",
 	"delivered twice", "turned away: 105", "unclear and not placed", "refused by validation", "no balance: 216",
-	"unclear reply, placed after it", "placed, no reply", "placed, unclear reply", "placed, truncated reply",
+	placedAfterReply, "placed, no reply", "placed, unclear reply", "placed, truncated reply",
 }
 
 func (w *world) drawPostFault() string {

@@ -9,13 +9,13 @@ import (
 func (x *exchange) noteAccepted(p *post) {
 	w := x.w
 	if x.has(p.client) {
-		w.wrong("a second order under one client order ID")
+		w.wrongf("a second order under one client order ID")
 	}
 	if x.now().After(p.deadline) {
-		w.wrong("an order %s after its deadline", x.now().Sub(p.deadline))
+		w.wrongf("an order %s after its deadline", x.now().Sub(p.deadline))
 	}
 	if w.records.attemptOf(p.deadline) == nil {
-		w.wrong("an order without an attempt")
+		w.wrongf("an order without an attempt")
 	}
 }
 
@@ -71,26 +71,26 @@ func (w *world) checkAnswer(q *request, r workflows.ExecuteResult, reset bool) {
 		held = held || s.status == r.Status && (goesOn || !gone)
 	}
 	if !held {
-		w.wrong("%s was answered %s, which the proposal was not", q.id, r.Status)
+		w.wrongf("%s was answered %s, which the proposal was not", q.id, r.Status)
 	}
 	v, decided := w.records.verdicts[q.id]
 	switch {
 	case r.Claimed && !(decided && v.claimed):
-		w.wrong("%s was told that it won the claim, and it did not", q.id)
+		w.wrongf("%s was told that it won the claim, and it did not", q.id)
 	case !r.Claimed && !reset && decided && v.claimed && w.records.current().requestID == q.id:
-		w.wrong("%s was told that it did not win the claim, and it did", q.id)
+		w.wrongf("%s was told that it did not win the claim, and it did", q.id)
 	case !r.Claimed && r.Status == trade.Pending && len(r.Blocks) == 0:
-		w.wrong("%s was refused without a reason", q.id)
+		w.wrongf("%s was refused without a reason", q.id)
 	}
 	if r.Status != trade.Executed {
 		return
 	}
 	if len(w.exchange.orders) == 0 || r.Order == nil || r.Order.OrderID != w.exchange.orders[0].now().OrderID {
-		w.wrong("%s was told EXECUTED with order %s", q.id, brief{r.Order})
+		w.wrongf("%s was told EXECUTED with order %s", q.id, brief{r.Order})
 		return
 	}
 	if filled := w.exchange.orders[0].now().FilledAmount.String(); r.Order.FilledAmount != filled {
-		w.wrong("%s was told that %s is filled, and %s is", q.id, r.Order.FilledAmount, filled)
+		w.wrongf("%s was told that %s is filled, and %s is", q.id, r.Order.FilledAmount, filled)
 	}
 }
 
@@ -98,13 +98,13 @@ func (w *world) checkAnswer(q *request, r workflows.ExecuteResult, reset bool) {
 func (w *world) checkClosed(l *life) {
 	var s workflows.State
 	if err := l.env.GetWorkflowResult(&s); err != nil {
-		w.wrong("a finished run has no result: %v", err)
+		w.wrongf("a finished run has no result: %v", err)
 	}
 	if s.Status != w.records.proposal.Status || !s.Status.Closed() {
-		w.wrong("the workflow ended as %s, the proposal is %s", s.Status, w.records.proposal.Status)
+		w.wrongf("the workflow ended as %s, the proposal is %s", s.Status, w.records.proposal.Status)
 	}
 	if s.Status == trade.Executed && (s.Order == nil || s.Order.FilledAmount != w.records.current().order.FilledAmount.String()) {
-		w.wrong("the workflow ended with order %s", brief{s.Order})
+		w.wrongf("the workflow ended with order %s", brief{s.Order})
 	}
 }
 
@@ -113,25 +113,25 @@ func (w *world) checkClosed(l *life) {
 func (w *world) checkEnd() {
 	r, made := w.records, w.exchange.orders
 	if len(made) > 1 {
-		w.wrong("%d orders", len(made))
+		w.wrongf("%d orders", len(made))
 	}
 	for _, o := range made {
 		a := r.attemptOf(o.deadline)
 		if a != nil && a.verdict != trade.ConcludedAccepted && !r.lied {
-			w.wrong("the order of attempt %d exists, and the attempt is %q", a.number, a.verdict)
+			w.wrongf("the order of attempt %d exists, and the attempt is %q", a.number, a.verdict)
 		}
 	}
 	if status := r.proposal.Status; !status.Closed() {
-		w.wrong("the proposal is %s in the end", status)
+		w.wrongf("the proposal is %s in the end", status)
 	}
 	if r.proposal.Status != trade.Executed {
 		if len(made) > 0 && !r.lied {
-			w.wrong("the proposal is %s and there is an order", r.proposal.Status)
+			w.wrongf("the proposal is %s and there is an order", r.proposal.Status)
 		}
 		return
 	}
 	if len(made) == 0 {
-		w.wrong("the proposal is EXECUTED without an order")
+		w.wrongf("the proposal is EXECUTED without an order")
 		return
 	}
 	w.checkRecorded(r.current(), made[0].now())
@@ -141,22 +141,22 @@ func (w *world) checkEnd() {
 func (w *world) checkRecorded(e *execution, o trade.Order) {
 	switch {
 	case e.order == nil || e.order.OrderID != o.OrderID:
-		w.wrong("another order is recorded than there is")
+		w.wrongf("another order is recorded than there is")
 		return
 	case !o.Status.Final():
-		w.wrong("an order is recorded that is still %s", o.Status)
+		w.wrongf("an order is recorded that is still %s", o.Status)
 	case e.order.Status != o.Status, !e.order.FilledAmount.Equal(o.FilledAmount), !e.order.FilledAmountQuote.Equal(o.FilledAmountQuote), !e.order.FeePaid.Equal(o.FeePaid):
-		w.wrong("recorded %s, the exchange has %s", brief{e.order}, brief{o})
+		w.wrongf("recorded %s, the exchange has %s", brief{e.order}, brief{o})
 	case e.traded != o.FilledAmount.IsPositive():
-		w.wrong("the trade history does not fit the order")
+		w.wrongf("the trade history does not fit the order")
 	}
 	if len(w.records.fills) != len(o.Fills) {
-		w.wrong("%d fills are recorded, the order has %d", len(w.records.fills), len(o.Fills))
+		w.wrongf("%d fills are recorded, the order has %d", len(w.records.fills), len(o.Fills))
 	}
 	for _, f := range o.Fills {
 		recorded := w.records.fills[f.ID]
 		if !recorded.Amount.Equal(f.Amount) || !recorded.Fee.Equal(f.Fee) || !recorded.Settled {
-			w.wrong("fill %s is recorded as %s", brief{f}, brief{recorded})
+			w.wrongf("fill %s is recorded as %s", brief{f}, brief{recorded})
 		}
 	}
 }

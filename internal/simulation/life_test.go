@@ -181,7 +181,7 @@ func (l *life) ended() (ending, workflows.ProposalInput) {
 	case errors.As(err, &again):
 		var next workflows.ProposalInput
 		if err := converter.GetDefaultDataConverter().FromPayloads(again.Input, &next); err != nil {
-			w.wrong("what continuing as new carries does not decode: %v", err)
+			w.wrongf("what continuing as new carries does not decode: %v", err)
 		}
 		return continued, next
 	case temporal.IsTimeoutError(err):

@@ -94,7 +94,7 @@ func (r *records) setStatus(next trade.Status) error {
 		return fmt.Errorf("%w: the proposal is %s for ever", trade.ErrInvalid, before)
 	}
 	if !before.May(next) {
-		r.w.wrong("the proposal went from %s to %s", before, next)
+		r.w.wrongf("the proposal went from %s to %s", before, next)
 	}
 	r.proposal.Status = next
 	r.statuses = append(r.statuses, statusAt{r.w.time(), next})

@@ -29,8 +29,8 @@ func (w *world) drawScenario() scenario {
 		stale: w.drawWindow(0.04, time.Second, time.Minute), moved: w.drawWindow(0.04, time.Second, time.Minute),
 		databaseDown: w.drawWindow(0.08, time.Second, time.Minute), exchangeDown: w.drawWindow(0.1, time.Second, 10*time.Minute),
 	}
-	if w.chance(0.02) {
-		s.exchangeDown = w.drawWindow(1, time.Hour, 5*time.Hour)
+	if w.chance(0.01) {
+		s.exchangeDown = w.drawWindow(1, 30*time.Minute, 3*time.Hour)
 	}
 	for range 3 {
 		if w.chance(0.2) {
@@ -46,7 +46,7 @@ const policyText = `{
 	"timeZone": "UTC", "allowlist": ["BTC-EUR"], "minConfidence": "0", "cooldown": %q, "antiFlip": "0s",
 	"tradesPerDay": "unlimited", "tradesPerHour": "unlimited", "maxOrderQuote": "unlimited", "maxOrderBase": "unlimited",
 	"exposureMarket": "unlimited", "exposureAccount": "unlimited", "priceCollar": "0.02", "priceMaxAge": "60s",
-	"reconcileMaxAge": "10m", "limitOrderTTL": "5m", "repeatThrottle": "unlimited", "autoExecute": false,
+	"reconcileMaxAge": "10m", "limitOrderTTL": "2m", "repeatThrottle": "unlimited", "autoExecute": false,
 	"modelBudget": {"callsPerDay": 0, "callsPerHour": 0, "tokensPerDay": 0, "costPerDay": "0"}
 }`
 
@@ -131,7 +131,7 @@ func (w *world) prepare() {
 }
 
 // longest bounds a run: the longest outage and whatever follows it.
-const longest = 9 * time.Hour
+const longest = 6 * time.Hour
 
 func (w *world) perhaps(p float64, until time.Duration, do func()) {
 	if w.chance(p) {
@@ -230,7 +230,7 @@ func (w *world) run() {
 			ended := w.plan.ends[0]
 			switch {
 			case len(w.plan.ends) == 1:
-				w.wrong("the workflow has not ended after %s", longest)
+				w.wrongf("the workflow has not ended after %s", longest)
 				w.settle()
 				return
 			case ended.reset:
@@ -243,7 +243,7 @@ func (w *world) run() {
 			w.pass(w.now.Add(w.between(0, 40*time.Second)), w.wanted)
 		case failed:
 			if bugs++; bugs > 5 {
-				w.wrong("the workflow fails again and again")
+				w.wrongf("the workflow fails again and again")
 				w.settle()
 				return
 			}

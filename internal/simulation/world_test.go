@@ -85,8 +85,8 @@ func (w *world) time() time.Time {
 	return w.now
 }
 
-// wrong notes a broken promise.
-func (w *world) wrong(format string, args ...any) {
+// wrongf notes a broken promise.
+func (w *world) wrongf(format string, args ...any) {
 	w.sayf("WRONG "+format, args...)
 	if len(w.broken) < 20 {
 		w.broken = append(w.broken, fmt.Sprintf(format, args...))
@@ -243,7 +243,7 @@ func (w *world) spawn(name string, body func(*thread)) *thread {
 	t := &thread{w: w, name: name, freezes: w.drawFreezes(name), silent: func(time.Duration) {}}
 	t.next, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		defer func() {
-			if r := recover(); r != nil && r != errStopped { //nolint:errorlint // a panic's value, not an error that was returned
+			if r := recover(); r != nil && r != errStopped {
 				panic(r)
 			}
 		}()
