@@ -20,7 +20,7 @@ func TestDemoHoldsEveryGuarantee(t *testing.T) {
 	report := decode[map[string]json.RawMessage](t, out)
 	require.Len(t, report, 1, "nothing but the guarantees is on standard output")
 	guarantees := decode[[]guarantee](t, string(report["guarantees"]))
-	require.GreaterOrEqual(t, len(guarantees), 16)
+	require.GreaterOrEqual(t, len(guarantees), 18)
 	for _, g := range guarantees {
 		require.True(t, g.Held, "%s: %s", g.ID, g.Saw)
 		require.NotEmpty(t, g.ID)

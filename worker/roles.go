@@ -32,6 +32,11 @@ type counter interface {
 // hostProposals hosts the workflows and the records' activities.
 func hostProposals(c client.Client, store *postgres.Store, count counter) worker.Worker {
 	w := worker.New(c, workflows.ProposalsQueue, worker.Options{WorkerStopTimeout: drainWithin})
+	registerProposals(w, c, store, count)
+	return w
+}
+
+func registerProposals(w worker.Registry, c client.Client, store *postgres.Store, count counter) {
 	w.RegisterWorkflowWithOptions(workflows.Proposal, workflow.RegisterOptions{Name: workflows.ProposalType})
 	w.RegisterWorkflowWithOptions(workflows.Reconcile, workflow.RegisterOptions{Name: workflows.ReconcileType})
 	w.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: workflows.SweepType})
@@ -39,7 +44,6 @@ func hostProposals(c client.Client, store *postgres.Store, count counter) worker
 	w.RegisterWorkflowWithOptions(workflows.Scan, workflow.RegisterOptions{Name: workflows.ScanType})
 	w.RegisterActivity(&proposals.Births{Open: store, Lives: lives{c}})
 	w.RegisterActivity(&proposals.Sweeper{Open: store, Lives: lives{c}})
-	return w
 }
 
 // venue is all that role orders asks of an exchange.
@@ -69,23 +73,26 @@ type ordersHost struct {
 // of its own, so that no look waits behind a placement. The queue's rate is
 // kept by the server over all workers.
 func hostOrders(c client.Client, h ordersHost) []worker.Worker {
-	act := &orders.Activities{
-		Exchange: h.exchange, Attempts: h.attempts, Account: h.account, Worker: h.identity, Counter: h.count, Log: h.log,
-	}
 	place := worker.New(c, workflows.OrdersQueue(h.account), worker.Options{
 		WorkerStopTimeout: drainWithin, TaskQueueActivitiesPerSecond: h.rps, DisableWorkflowWorker: true,
 	})
-	place.RegisterActivityWithOptions(act.PlaceOrder, activity.RegisterOptions{Name: orders.PlaceOrder})
-
 	follow := worker.New(c, workflows.FollowQueue(h.account), worker.Options{
 		WorkerStopTimeout: drainWithin, DisableWorkflowWorker: true,
 	})
+	registerOrders(place, follow, h)
+	return []worker.Worker{place, follow}
+}
+
+func registerOrders(place, follow worker.Registry, h ordersHost) {
+	act := &orders.Activities{
+		Exchange: h.exchange, Attempts: h.attempts, Account: h.account, Worker: h.identity, Counter: h.count, Log: h.log,
+	}
+	place.RegisterActivityWithOptions(act.PlaceOrder, activity.RegisterOptions{Name: orders.PlaceOrder})
 	follow.RegisterActivityWithOptions(act.FindOrder, activity.RegisterOptions{Name: orders.FindOrder})
 	follow.RegisterActivityWithOptions(act.ReadOrder, activity.RegisterOptions{Name: orders.ReadOrder})
 	follow.RegisterActivityWithOptions(act.FollowOrder, activity.RegisterOptions{Name: orders.FollowOrder})
 	follow.RegisterActivityWithOptions(act.CancelOrder, activity.RegisterOptions{Name: orders.CancelOrder})
 	follow.RegisterActivity(&orders.Reconciler{Ledger: h.exchange, Comparisons: h.attempts, Account: h.account, Counter: h.count})
-	return []worker.Worker{place, follow}
 }
 
 // exchange shows the signed client in the terms of the activities.

@@ -23,11 +23,13 @@ func (p *process) prepareScans(reader *market.Reader) {
 	w := worker.New(p.temporal, workflows.ScansQueueOf(p.cfg.Account), worker.Options{
 		WorkerStopTimeout: drainWithin, DisableWorkflowWorker: true, MaxConcurrentActivityExecutionSize: p.cfg.ScansAtOnce,
 	})
-	w.RegisterActivity(&scans.Activities{
+	registerScans(w, &scans.Activities{
 		Exchange: sight{reader}, Records: p.store, Books: p.store, Model: model, Counter: p.metrics.Metrics(),
 	})
 	p.workers = append(p.workers, w)
 }
+
+func registerScans(w worker.Registry, steps *scans.Activities) { w.RegisterActivity(steps) }
 
 // keepJobs makes Temporal's schedules what the rows of scan jobs say.
 func (p *process) keepJobs(ctx context.Context) {

@@ -95,17 +95,22 @@ func TestWithoutAutoExecuteAProposalOfAScanWaitsForAPerson(t *testing.T) {
 
 // The earlier system's test 2: however many workers serve a schedule, each due
 // time is scanned once.
-func TestTenWorkersScanEachDueTimeOnce(t *testing.T) {
+func TestEachDueTimeIsScannedOnceByTwoWorkersAndByTen(t *testing.T) {
 	t.Parallel()
-	s := newScanStack(t, 10)
-	s.job("shared", 10*time.Second)
-	s.eventually(2*time.Minute, "three scans", func() bool { return s.ended(scan.Scanned) >= 3 })
-	require.Equal(t, s.count(`SELECT count(DISTINCT snapshot) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`),
-		s.count(`SELECT count(*) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`))
-	s.eventually(30*time.Second, "one call per due time", func() bool {
-		return s.analyst.Calls() == s.count(`SELECT count(*) FROM interlock.gpt_usage_log`) &&
-			s.counted() == s.count(`SELECT count(*) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`)
-	})
+	for _, workers := range []int{2, 10} {
+		t.Run(fmt.Sprintf("%d workers", workers), func(t *testing.T) {
+			t.Parallel()
+			s := newScanStack(t, workers)
+			s.job("shared", 10*time.Second)
+			s.eventually(2*time.Minute, "three scans", func() bool { return s.ended(scan.Scanned) >= 3 })
+			require.Equal(t, s.count(`SELECT count(DISTINCT snapshot) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`),
+				s.count(`SELECT count(*) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`))
+			s.eventually(30*time.Second, "one call per due time", func() bool {
+				return s.analyst.Calls() == s.count(`SELECT count(*) FROM interlock.gpt_usage_log`) &&
+					s.counted() == s.count(`SELECT count(*) FROM interlock.scan_runs WHERE snapshot IS NOT NULL`)
+			})
+		})
+	}
 }
 
 func TestAScanWhoseWorkerIsKilledEndsOnAnother(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"interlock/internal/scan"
 	"interlock/internal/trade"
 	"interlock/internal/view"
 	"interlock/workflows"
@@ -34,18 +35,40 @@ type Policies interface {
 	Policy(ctx context.Context, user, account string) (p trade.Policy, version int, err error)
 }
 
+// ScanJobs keeps scan jobs. AddScanJob fails with trade.ErrConflict when the ID
+// is or was another job's.
+type ScanJobs interface {
+	AddScanJob(ctx context.Context, j scan.Job, actor string) error
+	ScanJob(ctx context.Context, id string) (scan.Job, error)
+	ScanJobsOf(ctx context.Context, user, account string) ([]scan.Job, error)
+	ScanRuns(ctx context.Context, jobID string, most int) ([]view.ScanRun, error)
+	PauseScanJob(ctx context.Context, j scan.Job, paused bool, note, actor string) error
+	DeleteScanJob(ctx context.Context, j scan.Job, actor string) error
+}
+
 // Store is the records. SeenWorkflow notes that a proposal's workflow runs.
 type Store interface {
 	Tokens
 	Proposals
 	Policies
+	ScanJobs
 	SeenWorkflow(ctx context.Context, proposalID string) error
 	Ping(ctx context.Context) error
+}
+
+// Schedules lets scan jobs come due. Without it the workers do, from the
+// records, a little later.
+type Schedules interface {
+	PutSchedule(ctx context.Context, j scan.Job) error
+	PauseSchedule(ctx context.Context, j scan.Job) error // or lets it go on, as j says
+	TriggerSchedule(ctx context.Context, jobID string) error
+	DeleteSchedule(ctx context.Context, jobID string) error
 }
 
 // Temporal is what the API asks of workflows.
 type Temporal interface {
 	Executor
+	Schedules
 	Override(ctx context.Context, proposalID string, req workflows.OverrideRequest) (workflows.OverrideResult, error)
 	Cancel(ctx context.Context, proposalID string, req workflows.CancelRequest) error
 	Start(ctx context.Context, proposalID string) error

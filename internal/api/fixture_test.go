@@ -23,6 +23,7 @@ import (
 	"interlock/internal/api"
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/postgres"
+	"interlock/internal/scan"
 	"interlock/internal/trade"
 	"interlock/migrations"
 	"interlock/workflows"
@@ -36,12 +37,13 @@ var ctx = context.Background()
 
 // temporal is a workflow service that does as a test says.
 type temporal struct {
-	mu       sync.Mutex
-	executes []workflows.ExecuteRequest
-	ids      []string
-	started  []string
-	cancels  []workflows.CancelRequest
-	override []workflows.OverrideRequest
+	mu        sync.Mutex
+	executes  []workflows.ExecuteRequest
+	ids       []string
+	started   []string
+	cancels   []workflows.CancelRequest
+	override  []workflows.OverrideRequest
+	schedules []string
 
 	execute    func(ctx context.Context, id, updateID string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error)
 	overriding func(id string, req workflows.OverrideRequest) (workflows.OverrideResult, error)
@@ -75,6 +77,32 @@ func (f *temporal) Start(_ context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.started = append(f.started, id)
+	return f.down
+}
+
+func (f *temporal) PutSchedule(_ context.Context, j scan.Job) error {
+	return f.scheduled("put " + j.ID)
+}
+
+func (f *temporal) PauseSchedule(_ context.Context, j scan.Job) error {
+	if j.Paused {
+		return f.scheduled("pause " + j.ID)
+	}
+	return f.scheduled("resume " + j.ID)
+}
+
+func (f *temporal) TriggerSchedule(_ context.Context, id string) error {
+	return f.scheduled("trigger " + id)
+}
+
+func (f *temporal) DeleteSchedule(_ context.Context, id string) error {
+	return f.scheduled("delete " + id)
+}
+
+func (f *temporal) scheduled(what string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.schedules = append(f.schedules, what)
 	return f.down
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/api"
+	"interlock/internal/scan"
 	"interlock/internal/trade"
 	"interlock/internal/view"
 	"interlock/workflows"
@@ -187,6 +188,11 @@ func (b broken) Policy(context.Context, string, string) (trade.Policy, int, erro
 func (b broken) PutPolicy(context.Context, string, string, trade.Policy, string) (int, error) {
 	return 0, b.fault()
 }
+func (b broken) ScanJob(context.Context, string) (scan.Job, error) { return scan.Job{}, b.fault() }
+func (b broken) ScanJobsOf(context.Context, string, string) ([]scan.Job, error) {
+	return nil, b.fault()
+}
+func (b broken) AddScanJob(context.Context, scan.Job, string) error { return b.fault() }
 
 func (b broken) fault() error {
 	if b.err == nil {
@@ -207,6 +213,9 @@ func everything(t *testing.T, store api.Store, want int, code string) {
 		{"POST", "/api/trading/proposals", body("p")}, {"GET", "/api/trading/proposals", nil}, {"GET", "/api/trading/proposals/p", nil},
 		{"POST", "/api/trading/proposals/p/override", map[string]any{"cooldown": true, "reason": "r"}},
 		{"POST", "/api/trading/proposals/p/cancel", map[string]any{"reason": "r"}},
+		{"GET", "/api/trading/scans", nil}, {"POST", "/api/trading/scans", job("j", nil)}, {"GET", "/api/trading/scans/j", nil},
+		{"POST", "/api/trading/scans/j/pause", map[string]any{"note": "n"}}, {"POST", "/api/trading/scans/j/resume", map[string]any{"note": "n"}},
+		{"POST", "/api/trading/scans/j/trigger", nil}, {"DELETE", "/api/trading/scans/j?reason=r", nil},
 		{"GET", "/api/trading/policy", nil}, {"PUT", "/api/trading/policy", policyText(t)},
 	} {
 		r := d.send(c.method, c.path, c.body)

@@ -24,6 +24,7 @@ const (
 	JSONOnly             = "JSON_ONLY"
 	RequestTimeout       = "REQUEST_TIMEOUT"
 	ProposalConflict     = "PROPOSAL_CONFLICT"
+	ScanJobConflict      = "SCAN_JOB_CONFLICT"
 	ProposalCancelled    = "PROPOSAL_CANCELLED"
 	DatabaseUnavailable  = "DATABASE_UNAVAILABLE"
 	WorkflowsUnavailable = "WORKFLOWS_UNAVAILABLE"
@@ -170,6 +171,10 @@ func errInternal() *Problem {
 
 func errNoProposal(id string) *Problem {
 	return problem(http.StatusNotFound, NotFound, "there is no proposal %s of yours", clipped(id))
+}
+
+func errNoScanJob(id string) *Problem {
+	return problem(http.StatusNotFound, NotFound, "there is no scan job %s of yours", clipped(id))
 }
 
 func errDatabase() *Problem {

@@ -33,9 +33,27 @@ Every other status says that this request placed nothing, except 503: unless it 
 	huma.Register(api, operation("getPolicy", http.MethodGet, "/api/trading/policy", "Read your policy in force", refuses(http.StatusNotFound, http.StatusConflict)), s.getPolicy)
 	huma.Register(api, operation("putPolicy", http.MethodPut, "/api/trading/policy", "Set your policy for the next execution",
 		describe("Every field is required. An equal policy keeps its version."), unchecked), s.putPolicy)
+	s.registerScans(api)
 	huma.Register(api, operation("live", http.MethodGet, livePath, "Whether the process answers", public), s.live)
 	huma.Register(api, operation("ready", http.MethodGet, readyPath, "Whether database and Temporal answer", public), s.ready)
 	s.publish(api.OpenAPI())
+}
+
+// registerScans puts the operations on scan jobs on the mux.
+func (s *server) registerScans(api huma.API) {
+	const path, one = "/api/trading/scans", "/api/trading/scans/{id}"
+	huma.Register(api, operation("listScanJobs", http.MethodGet, path, "List your scan jobs"), s.listScans)
+	huma.Register(api, operation("createScanJob", http.MethodPost, path, "Store a scan job",
+		describe(`201 when it is new; 200 when the same was stored before; 409 when the ID is or was another's. Workers schedule what is stored, if
+Temporal does not answer now.`), success(http.StatusCreated), also(http.StatusOK), refuses(http.StatusConflict)), s.createScan)
+	huma.Register(api, operation("getScanJob", http.MethodGet, one, "Read a scan job and its latest runs", refuses(http.StatusNotFound)), s.getScan)
+	huma.Register(api, operation("pauseScanJob", http.MethodPost, one+"/pause", "Pause a scan job",
+		describe("It holds once it is answered, even with Temporal down. A scan that runs ends by itself."), refuses(http.StatusNotFound)), s.pauseScan)
+	huma.Register(api, operation("resumeScanJob", http.MethodPost, one+"/resume", "Let a scan job go on", refuses(http.StatusNotFound)), s.resumeScan)
+	huma.Register(api, operation("triggerScanJob", http.MethodPost, one+"/trigger", "Scan now, unless a scan of the job runs",
+		success(http.StatusAccepted), refuses(http.StatusNotFound, http.StatusConflict)), s.triggerScan)
+	huma.Register(api, operation("deleteScanJob", http.MethodDelete, one, "Delete a scan job; its records stay",
+		describe("It holds once it is answered, even with Temporal down. An ID is never given twice."), refuses(http.StatusNotFound)), s.deleteScan)
 }
 
 func humaConfig() huma.Config {
@@ -100,7 +118,7 @@ func unchecked(op *huma.Operation) { op.SkipValidateBody = true }
 // publish serves the description, made once.
 func (s *server) publish(description *huma.OpenAPI) {
 	for _, path := range description.Paths {
-		for _, op := range []*huma.Operation{path.Get, path.Post, path.Put} {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Put, path.Delete} {
 			if op != nil {
 				tidy(op)
 			}
@@ -119,7 +137,7 @@ func (s *server) publish(description *huma.OpenAPI) {
 
 // leaveOpen lets answers gain fields: only what is sent to us is closed.
 func leaveOpen(schemas map[string]*huma.Schema) {
-	sent := []string{"ExecuteBody", "ProposalBody", "OverrideBody", "CancelBody", "Policy"}
+	sent := []string{"ExecuteBody", "ProposalBody", "OverrideBody", "CancelBody", "Policy", "ScanJobBody", "NoteBody"}
 	for name, schema := range schemas {
 		if !slices.Contains(sent, name) {
 			schema.AdditionalProperties = nil

@@ -9,6 +9,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"interlock/internal/scan"
+	"interlock/internal/schedules"
 	"interlock/workflows"
 )
 
@@ -130,4 +132,26 @@ func (w *Workflows) Start(ctx context.Context, proposalID string) error {
 func (w *Workflows) Ping(ctx context.Context) error {
 	_, err := w.client.CheckHealth(ctx, &client.CheckHealthRequest{})
 	return err
+}
+
+// PutSchedule makes a job's schedule what the job says.
+func (w *Workflows) PutSchedule(ctx context.Context, j scan.Job) error {
+	_, err := schedules.Put(ctx, w.client, j)
+	return err
+}
+
+// PauseSchedule pauses a job's schedule, or lets it go on, as j says.
+func (w *Workflows) PauseSchedule(ctx context.Context, j scan.Job) error {
+	return schedules.Pause(ctx, w.client, j)
+}
+
+// TriggerSchedule lets a job come due now; a running scan of it is not joined
+// by a second.
+func (w *Workflows) TriggerSchedule(ctx context.Context, jobID string) error {
+	return schedules.Trigger(ctx, w.client, jobID)
+}
+
+// DeleteSchedule removes a job's schedule, if it is there.
+func (w *Workflows) DeleteSchedule(ctx context.Context, jobID string) error {
+	return schedules.Delete(ctx, w.client, jobID)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -86,4 +88,10 @@ func TestEachModeMisbehavesAsItIsToldAndThenNoMore(t *testing.T) {
 		require.Empty(t, ask().Code, "honest again after %s", mode)
 	}
 	require.Equal(t, 2*len(Modes()), server.Calls())
+	counted, err := http.Get(door.URL + "/admin/calls")
+	require.NoError(t, err)
+	defer counted.Body.Close()
+	text, err := io.ReadAll(counted.Body)
+	require.NoError(t, err)
+	require.JSONEq(t, fmt.Sprintf(`{"calls":%d,"models":{"%s":%[1]d}}`, 2*len(Modes()), ModelName), string(text))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -34,17 +35,19 @@ func Modes() []Mode {
 
 // Server speaks OpenAI's chat completions under /v1. POST /admin/mode
 // {"mode": "429", "count": 2} makes the next answers misbehave; without a count
-// all of them, and an empty mode ends it. GET /admin/calls counts what was asked.
+// all of them, and an empty mode ends it. GET /admin/calls counts what was asked,
+// also by the name of the model that was asked for.
 type Server struct {
 	mu    sync.Mutex
 	mode  Mode
 	count int // answers that still misbehave; -1: all
 	calls int
+	by    map[string]int // calls, by model
 	slow  time.Duration
 }
 
 // New returns an honest server.
-func New() *Server { return &Server{slow: 90 * time.Second} }
+func New() *Server { return &Server{slow: 90 * time.Second, by: map[string]int{}} }
 
 // Misbehave sets the mode of the next count answers, of all when it is zero.
 func (s *Server) Misbehave(mode Mode, count int) {
@@ -63,10 +66,16 @@ func (s *Server) Calls() int {
 	return s.calls
 }
 
-func (s *Server) next() Mode {
+// mostNames is how many models are counted by name.
+const mostNames = 1000
+
+func (s *Server) next(model string) Mode {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
+	if _, known := s.by[model]; known || len(s.by) < mostNames {
+		s.by[model]++
+	}
 	if s.count == 0 {
 		return Honest
 	}
@@ -85,9 +94,15 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux.HandleFunc("POST /admin/mode", s.setMode)
 	mux.HandleFunc("GET /admin/calls", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, map[string]int{"calls": s.Calls()})
+		reply(w, http.StatusOK, s.counts())
 	})
 	return mux
+}
+
+func (s *Server) counts() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return map[string]any{"calls": s.calls, "models": maps.Clone(s.by)}
 }
 
 func (s *Server) setMode(w http.ResponseWriter, r *http.Request) {
@@ -114,6 +129,7 @@ func known(mode Mode) bool {
 
 func (s *Server) complete(w http.ResponseWriter, r *http.Request) {
 	var in struct {
+		Model    string `json:"model"`
 		Messages []struct {
 			Role    string `json:"role"`
 			Content string `json:"content"`
@@ -132,7 +148,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusBadRequest, failure(err.Error()))
 		return
 	}
-	s.answer(w, r, s.next(), content, len(body))
+	s.answer(w, r, s.next(in.Model), content, len(body))
 }
 
 const injected = `{"ideas":[

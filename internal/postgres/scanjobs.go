@@ -68,7 +68,16 @@ func (s *Store) ScanJob(ctx context.Context, id string) (scan.Job, error) {
 // ScanJobs lists the jobs of an account, of every account when it is empty. One
 // that does not decode is an error.
 func (s *Store) ScanJobs(ctx context.Context, account string) ([]scan.Job, error) {
-	rows, err := all[jobRow](ctx, s.pool, jobColumns+` AND (@account = '' OR account_id = @account) ORDER BY id`, pgx.StrictNamedArgs{"account": account})
+	return s.scanJobs(ctx, ` AND (@account = '' OR account_id = @account) ORDER BY id`, pgx.StrictNamedArgs{"account": account})
+}
+
+// ScanJobsOf lists a user's jobs on an account.
+func (s *Store) ScanJobsOf(ctx context.Context, user, account string) ([]scan.Job, error) {
+	return s.scanJobs(ctx, ` AND user_id = @user AND account_id = @account ORDER BY id`, pgx.StrictNamedArgs{"user": user, "account": account})
+}
+
+func (s *Store) scanJobs(ctx context.Context, which string, args pgx.StrictNamedArgs) ([]scan.Job, error) {
+	rows, err := all[jobRow](ctx, s.pool, jobColumns+which, args)
 	if err != nil {
 		return nil, fmt.Errorf("scan jobs: %w", classify(err))
 	}

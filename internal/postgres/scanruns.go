@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"interlock/internal/prompt"
 	"interlock/internal/scan"
 	"interlock/internal/trade"
+	"interlock/internal/view"
 )
 
 const beginRunSQL = `
@@ -187,7 +187,7 @@ func insertIdea(ctx context.Context, tx pgx.Tx, runID string, number int, outcom
 }
 
 func storedIdeas(ctx context.Context, q querier, runID string) (stored scan.Stored, err error) {
-	ideas, err := all[ScanIdea](ctx, q, ideasSQL, pgx.StrictNamedArgs{"run": runID})
+	ideas, err := all[view.ScanIdea](ctx, q, ideasSQL, pgx.StrictNamedArgs{"run": runID})
 	for _, i := range ideas {
 		switch i.Outcome {
 		case "proposed":
@@ -213,46 +213,23 @@ func autoExecute(ctx context.Context, tx pgx.Tx, j scan.Job, stored *scan.Stored
 	return nil
 }
 
-// ScanIdea is one thing a model wrote, and what became of it.
-type ScanIdea struct {
-	Number     int       `db:"number" json:"number"`
-	Outcome    string    `db:"outcome" json:"outcome"`
-	ProposalID string    `db:"proposal_id" json:"proposalId,omitempty"`
-	Status     string    `db:"status" json:"status,omitempty"` // of the proposal
-	Reason     string    `db:"reason" json:"reason,omitempty"`
-	Body       string    `db:"body" json:"body"`
-	StoredAt   time.Time `db:"stored_at" json:"storedAt"`
-}
-
 const ideasSQL = `
 	SELECT i.number, i.outcome, coalesce(i.proposal_id, '') AS proposal_id, coalesce(p.status, '') AS status, i.reason, i.body, i.stored_at
 	FROM interlock.scan_ideas i LEFT JOIN interlock.trade_proposals p ON p.id = i.proposal_id
 	WHERE i.run_id = @run ORDER BY i.number`
-
-// ScanRun is one due time of a job, or several that the schedule dropped.
-type ScanRun struct {
-	ID        string     `db:"id" json:"id"`
-	Snapshot  string     `db:"snapshot" json:"snapshot,omitempty"`
-	Code      string     `db:"code" json:"code,omitempty"` // empty while it runs
-	Detail    string     `db:"detail" json:"detail,omitempty"`
-	DueTimes  int64      `db:"due_times" json:"dueTimes"`
-	StartedAt time.Time  `db:"started_at" json:"startedAt"`
-	EndedAt   *time.Time `db:"ended_at" json:"endedAt,omitempty"`
-	Ideas     []ScanIdea `db:"-" json:"ideas"`
-}
 
 const runsSQL = `
 	SELECT id, coalesce(snapshot, '') AS snapshot, coalesce(code, '') AS code, detail, due_times, started_at, ended_at
 	FROM interlock.scan_runs WHERE job_id = @job ORDER BY started_at DESC LIMIT @most`
 
 // ScanRuns lists a job's latest runs with their ideas, the newest first.
-func (s *Store) ScanRuns(ctx context.Context, jobID string, most int) ([]ScanRun, error) {
-	runs, err := all[ScanRun](ctx, s.pool, runsSQL, pgx.StrictNamedArgs{"job": jobID, "most": most})
+func (s *Store) ScanRuns(ctx context.Context, jobID string, most int) ([]view.ScanRun, error) {
+	runs, err := all[view.ScanRun](ctx, s.pool, runsSQL, pgx.StrictNamedArgs{"job": jobID, "most": most})
 	for i := range runs {
 		if err != nil {
 			break
 		}
-		runs[i].Ideas, err = all[ScanIdea](ctx, s.pool, ideasSQL, pgx.StrictNamedArgs{"run": runs[i].ID})
+		runs[i].Ideas, err = all[view.ScanIdea](ctx, s.pool, ideasSQL, pgx.StrictNamedArgs{"run": runs[i].ID})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("runs of %s: %w", jobID, classify(err))

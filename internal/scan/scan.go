@@ -86,7 +86,6 @@ func Defaults() Spec {
 
 var (
 	idText    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
-	cronText  = regexp.MustCompile(`^[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){4}$`)
 	modelText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}$`)
 )
 
@@ -131,9 +130,9 @@ func (s Spec) checkTimes() error {
 	switch {
 	case (s.Every == 0) == (s.Cron == ""):
 		problems = append(problems, errors.New("every: give either an interval or a cron expression"))
-	case s.Cron != "" && !cronText.MatchString(s.Cron):
-		problems = append(problems, fmt.Errorf("cron: %q is not five fields", trade.Clip(s.Cron)))
-	case s.Cron == "" && (s.Every.Std() < 10*time.Second || s.Every.Std() > 30*24*time.Hour):
+	case s.Cron != "":
+		problems = append(problems, checkCron(s.Cron))
+	case s.Every.Std() < 10*time.Second || s.Every.Std() > 30*24*time.Hour:
 		problems = append(problems, errors.New("every: must be between 10s and 720h"))
 	}
 	if s.Jitter < 0 || s.Jitter.Std() > time.Hour {

@@ -52,6 +52,19 @@ func TestJobsOutOfBoundsAreRefusedWithTheField(t *testing.T) {
 	require.Len(t, strings.Split(Job{}.Check().Error(), "\n"), 12, "all problems at once")
 }
 
+func TestCronThatTemporalWouldRefuseIsRefused(t *testing.T) {
+	for text, usable := range map[string]bool{
+		"* * * * *": true, "*/5 8-18 * * MON-FRI": true, "0,30 0 1,15 JAN-mar 7": true, "5-59/10 * * * *": true,
+		"60 * * * *": false, "* 24 * * *": false, "* * 0 * *": false, "* * * 13 *": false, "* * * * 8": false, "* * * * MON-": false,
+		"*/0 * * * *": false, "5-1 * * * *": false, "+1 * * * *": false, "* * * *": false, "* * * * * *": false, ", * * * *": false,
+		"TZ=UTC * * * *": false, "* * * * */x": false,
+	} {
+		j := job()
+		j.Every, j.Cron = 0, text
+		require.Equal(t, usable, j.Check() == nil, text)
+	}
+}
+
 func TestAJobSurvivesJSON(t *testing.T) {
 	body, err := json.Marshal(job())
 	require.NoError(t, err)

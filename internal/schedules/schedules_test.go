@@ -20,12 +20,15 @@ func TestMain(m *testing.M) { devtest.Main(m) }
 type rows struct {
 	jobs    []scan.Job
 	deleted []string
+	dropped [2]int64 // new ones: skipped, missed
 }
 
 func (r *rows) ScanJobs(context.Context, string) ([]scan.Job, error)      { return r.jobs, nil }
 func (r *rows) DeletedScanJobs(context.Context, string) ([]string, error) { return r.deleted, nil }
 func (r *rows) RecordDropped(context.Context, scan.Job, int64, int64) (int64, int64, error) {
-	return 0, 0, nil
+	skipped, missed := r.dropped[0], r.dropped[1]
+	r.dropped = [2]int64{}
+	return skipped, missed, nil
 }
 
 func (r *rows) PauseScanJob(_ context.Context, j scan.Job, paused bool, note, _ string) error {
@@ -95,4 +98,20 @@ func TestAPauseInTemporalIsKeptAndTheRowLearnsOfIt(t *testing.T) {
 	require.Error(t, err, "a deleted job's schedule is removed")
 	_, err = k.Keep(ctx)
 	require.NoError(t, err, "and again")
+}
+
+func TestWhatAScheduleDroppedIsCountedOnceByItsCode(t *testing.T) {
+	t.Parallel()
+	ctx, c := t.Context(), devtest.Namespace(t, workflows.SearchAttributes()).Client(t)
+	counted := map[scan.Code]int64{}
+	r := &rows{jobs: []scan.Job{job("plain")}}
+	k := Keeper{Temporal: c, Jobs: r, Account: "paper", Dropped: func(code scan.Code, times int64) { counted[code] += times }}
+	for range 3 {
+		_, err := k.Keep(ctx) // the first one makes the schedule
+		require.NoError(t, err)
+		if len(counted) == 0 {
+			r.dropped = [2]int64{2, 3}
+		}
+	}
+	require.Equal(t, map[scan.Code]int64{scan.Skipped: 2, scan.Missed: 3}, counted)
 }

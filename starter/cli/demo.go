@@ -91,7 +91,9 @@ func (a *app) ownStack(ctx context.Context) (demo.Stack, func() error, error) {
 		return demo.Stack{}, nil, errors.Join(err, remove())
 	}
 	fmt.Fprintln(a.progress, "bringing up a stack in", dir)
-	up, err := stack.Up(ctx, stack.Options{Dir: dir, Config: cfg, Getenv: a.pathsOnly, Self: self, Progress: a.progress, NoScans: true})
+	up, err := stack.Up(ctx, stack.Options{
+		Dir: dir, Config: cfg, Getenv: a.pathsOnly, Self: self, Progress: a.progress, NoScans: true, Workers: map[config.Role]int{config.Scans: 2},
+	})
 	if err != nil {
 		return demo.Stack{}, nil, errors.Join(unavailable(err), remove())
 	}
@@ -121,9 +123,18 @@ func describe(ctx context.Context, dir string, urls map[string]string) (demo.Sta
 	return demo.Stack{
 		API: urls[stack.API], Exchange: urls[stack.Exchange], Admin: urls[stack.Admin], Database: urls[stack.Database],
 		Temporal: urls[stack.Temporal], Namespace: urls[stack.Namespace], TemporalCLI: cli,
+		Analyst: strings.TrimSuffix(urls[stack.Analyst], "/v1"), ScanWorkers: scanWorkers(urls),
 		Worker: urls[stack.Worker], Account: urls[stack.Account],
 		ReadonlyKey: readonly.Key, ReadonlySecret: readonly.Secret,
 	}, err
+}
+
+// scanWorkers counts the processes that serve scans.
+func scanWorkers(urls map[string]string) (n int) {
+	for urls[stack.PID+stack.WorkerName(string(config.Scans), n+1)] != "" {
+		n++
+	}
+	return n
 }
 
 // killOf ends a child of another process's stack, which starts it again.

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"interlock/internal/budget"
-	"interlock/internal/postgres"
 	"interlock/internal/scan"
 	"interlock/internal/trade"
+	"interlock/internal/view"
 )
 
 var budgetKept = scenario{
@@ -41,7 +41,7 @@ var budgetKept = scenario{
 
 // scanOnce adds a job, which the workers schedule by themselves, waits for the
 // end of its first run, and deletes it.
-func (k *kit) scanOnce(ctx context.Context, user string) (run postgres.ScanRun, err error) {
+func (k *kit) scanOnce(ctx context.Context, user string) (run view.ScanRun, err error) {
 	j := scan.Job{ID: "budget-" + k.run, UserID: user, AccountID: k.Account, Revision: 1, Spec: scan.Defaults()}
 	j.Markets, j.Every, j.Model = []trade.Market{"BTC-EUR"}, trade.Duration(10*time.Second), "none"
 	if err := k.store.AddScanJob(ctx, j, "demo"); err != nil {

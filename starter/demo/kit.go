@@ -18,6 +18,8 @@ import (
 // Stack is where everything is that the demo touches.
 type Stack struct {
 	API, Exchange, Admin        string // base URLs
+	Analyst                     string // the same; empty when the model is not our demo's
+	ScanWorkers                 int    // processes of role scans
 	Database                    string // the operator's login
 	Temporal, Namespace         string
 	TemporalCLI, Worker         string // binaries
