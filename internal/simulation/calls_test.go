@@ -220,7 +220,7 @@ func (c *call) set(result any, err error) {
 	if c.heard {
 		return
 	}
-	c.done, c.heard, c.at, c.result, c.err = true, true, c.life.env.Now().UTC(), result, err
+	c.done, c.heard, c.at, c.result, c.err = true, true, c.life.stamp(), result, err
 	c.settable.Set(result, err)
 }
 

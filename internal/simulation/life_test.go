@@ -28,6 +28,7 @@ type life struct {
 	over  bool
 	armed time.Time
 
+	heard    time.Time            // when something last reached the workflow; see stamp
 	touching int                  // what is on its way to the workflow
 	timers   map[string]time.Time // of the workflow, by its clock
 	calls    []*call
@@ -133,6 +134,17 @@ func (l *life) until(at time.Time) time.Duration {
 	return max(at.Add(tick/2).Sub(l.env.Now().Add(l.shift)), 1)
 }
 
+// stamp is the workflow's clock, never the same twice, so that what came at
+// once comes in the same order when the run is repeated.
+func (l *life) stamp() time.Time {
+	now := l.env.Now().UTC()
+	if !now.After(l.heard) {
+		now = l.heard.Add(1)
+	}
+	l.heard = now
+	return now
+}
+
 func (l *life) watchTimers() {
 	l.timers = map[string]time.Time{}
 	l.env.SetOnTimerScheduledListener(func(id string, d time.Duration) { l.timers[id] = l.env.Now().UTC().Add(d) })
@@ -213,7 +225,7 @@ const (
 )
 
 func (l *life) receive(in input) {
-	in.at = l.env.Now().UTC()
+	in.at = l.stamp()
 	l.inbox = append(l.inbox, in)
 	switch in.kind {
 	case signalled:
