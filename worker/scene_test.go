@@ -69,8 +69,7 @@ var (
 		tr.live()
 		tr.tell(workflows.OverrideName, workflows.OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news", Execute: true})
 	}}
-	resolved      = scene{ready: func(tr trial) { tr.strikeOrder("drop-before") }, act: decideAbsent}
-	resolvedTwice = scene{ready: resolved.ready, act: decideAbsent, again: sayAbsent}
+	resolved = scene{ready: func(tr trial) { tr.strikeOrder("drop-before") }, act: decideAbsent}
 )
 
 // strikeOrder lets the next order go wrong.
