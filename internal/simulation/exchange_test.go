@@ -128,6 +128,9 @@ func (x *exchange) send(p *post) time.Duration {
 	x.posts++
 	p.fault = w.drawPostFault()
 	w.sayf("POST, deadline %s, fault %q", p.deadline.Format(time.StampMicro), p.fault)
+	if p.fault != "" {
+		w.strike("exchange: " + p.fault)
+	}
 	way, queue, back := w.between(5*time.Millisecond, 80*time.Millisecond), w.between(time.Millisecond, 5*time.Millisecond), w.between(5*time.Millisecond, 50*time.Millisecond)
 	switch p.fault {
 	case "never arrived":
@@ -140,9 +143,6 @@ func (x *exchange) send(p *post) time.Duration {
 		queue = w.between(time.Second, 8*time.Second)
 	case "reply delayed":
 		back = w.between(time.Second, 15*time.Second)
-	}
-	if p.fault != "" {
-		w.strike("exchange: " + p.fault)
 	}
 	w.after(way, func() {
 		answer, over := x.arrive(p)
