@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -80,4 +81,22 @@ func TestAJobIsAddedTriggeredAndDeleted(t *testing.T) {
 	code, _, _ = s.run("scan", "show", "mine")
 	require.Equal(t, 7, code)
 	require.False(t, strings.Contains(s.must("scan", "list"), "mine"))
+}
+
+// A day of the recording passes in a second: prices are the recording's, scans
+// see its candles, and orders fill at its prices.
+func TestScansAndOrdersFollowRecordedCandles(t *testing.T) {
+	t.Parallel()
+	s := up(t, stateDir(t), "--candles", candles(t, t.TempDir()), "--speed", "86400", "--candles-from", "2024-01-03")
+	s.must("scan", "add", "replay", "--user", "demo", "--markets", "BTC-EUR", "--every", "1h", "--model", "demo-momentum-rule", "--price-in", "0", "--price-out", "0")
+	s.must("scan", "trigger", "replay")
+	require.Eventually(t, func() bool {
+		runs := s.scan("replay").Runs
+		return len(runs) == 1 && runs[0].Code == "SCANNED"
+	}, time.Minute, 200*time.Millisecond)
+	s.must("propose", "--id", "first", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9")
+	require.Contains(t, s.must("execute", "first"), "(filled)")
+	order := ledger(t, s)[0]
+	price := order.FilledAmountQuote.Div(order.FilledAmount)
+	require.True(t, price.GreaterThan(decimal.NewFromInt(39_000)) && price.LessThan(decimal.NewFromInt(41_000)), "the recording is at 40000, the order filled at %s", price)
 }

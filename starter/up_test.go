@@ -91,7 +91,7 @@ func TestKilledChildrenComeBack(t *testing.T) {
 func TestFiguresOfFiveHundredProposalsEqualTheExchangesLedger(t *testing.T) {
 	t.Parallel()
 	work := t.TempDir()
-	s := up(t, stateDir(t), "--exchange-csv", candles(t, work), "--speed", "3600", "--exchange-csv-from", "2024-01-03")
+	s := up(t, stateDir(t), "--candles", candles(t, work), "--speed", "3600", "--candles-from", "2024-01-03")
 	s.must("policy", "set", write(t, work, "policy.json", manyTradesPolicy))
 	s.must("policy", "set", write(t, work, "shown.json", s.must("policy", "show")))
 	var proposals strings.Builder

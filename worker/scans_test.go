@@ -2,13 +2,16 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
+	"interlock/internal/config"
 	"interlock/internal/demoanalyst"
 	"interlock/internal/scan"
 	"interlock/internal/schedules"
@@ -21,12 +24,14 @@ type scanStack struct {
 
 	analyst *demoanalyst.Server
 	door    *httptest.Server
+	crowd   *crowd
 }
 
 func newScanStack(t *testing.T, workers int, change ...func(*trade.Policy)) scanStack {
 	t.Helper()
 	s := scanStack{stack: newStack(t, 1, change...), analyst: demoanalyst.New()}
-	s.door = httptest.NewServer(s.analyst.Handler())
+	s.crowd = &crowd{next: s.analyst.Handler()}
+	s.door = httptest.NewServer(s.crowd)
 	t.Cleanup(func() { s.door.CloseClientConnections(); s.door.Close() })
 	s.model = s.door.URL + "/v1"
 	s.kill("scans")
@@ -62,6 +67,61 @@ func (s scanStack) trigger(j scan.Job) {
 func (s scanStack) counted() int {
 	s.t.Helper()
 	return s.count(`SELECT count(*) FROM interlock.gpt_usage_log WHERE state <> 'released'`)
+}
+
+// crowd counts who is at the model's door at once. While it gathers, nobody is
+// let in before so many have come, and for a moment longer, in which one too
+// many would be seen.
+type crowd struct {
+	next http.Handler
+
+	mu                  sync.Mutex
+	gather, inside, top int
+	full                chan struct{}
+}
+
+func (c *crowd) gatherAll(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gather, c.full = n, make(chan struct{})
+}
+
+// most is how many were ever inside at once.
+func (c *crowd) most() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.top
+}
+
+func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	c.inside++
+	c.top = max(c.top, c.inside)
+	if c.gather > 0 && c.inside == c.gather {
+		time.AfterFunc(2*time.Second, sync.OnceFunc(func() { close(c.full) }))
+		c.gather = 0
+	}
+	full := c.full
+	c.mu.Unlock()
+	if full != nil {
+		<-full
+	}
+	c.next.ServeHTTP(w, r)
+	c.mu.Lock()
+	c.inside--
+	c.mu.Unlock()
+}
+
+func TestAWorkerScansFiveAtOnceAndNoMore(t *testing.T) {
+	t.Parallel()
+	s := newScanStack(t, 1)
+	s.crowd.gatherAll(config.DefaultScansAtOnce)
+	const jobs = 8
+	for i := range jobs {
+		s.trigger(s.job(fmt.Sprintf("job-%d", i), time.Hour))
+	}
+	s.eventually(2*time.Minute, "every job scanned", func() bool { return s.ended(scan.Scanned) >= jobs })
+	require.Equal(t, config.DefaultScansAtOnce, s.crowd.most())
 }
 
 // sure lets the rule's least confidence pass.

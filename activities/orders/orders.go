@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/temporal"
 
+	"interlock/activities/heartbeat"
 	"interlock/internal/trade"
 )
 
@@ -94,7 +95,7 @@ func (a *Activities) foreign(c trade.Claim) error {
 // saw. An inconclusive look is a result, not an error; an error means that the
 // look could not be written down.
 func (a *Activities) FindOrder(ctx context.Context, in AttemptInput) (trade.Look, error) {
-	defer beating(ctx)()
+	defer heartbeat.Keep(ctx)()
 	if err := a.foreign(in.Claim); err != nil {
 		return trade.Look{}, err
 	}
@@ -117,7 +118,7 @@ type OrderReading struct {
 // ReadOrder reads an order once, for a person's word on it. Without an order
 // ID it reads only the exchange's clock.
 func (a *Activities) ReadOrder(ctx context.Context, in OrderInput) (OrderReading, error) {
-	defer beating(ctx)()
+	defer heartbeat.Keep(ctx)()
 	if err := a.foreign(in.Claim); err != nil {
 		return OrderReading{}, err
 	}
@@ -140,7 +141,7 @@ const settlePatience = 2 * time.Minute
 // FollowOrder returns an accepted order once it can no longer change. Until
 // then it fails with StillOpenType, and its retry policy is the poll interval.
 func (a *Activities) FollowOrder(ctx context.Context, in OrderInput) (trade.Order, error) {
-	defer beating(ctx)()
+	defer heartbeat.Keep(ctx)()
 	if err := a.foreign(in.Claim); err != nil {
 		return trade.Order{}, err
 	}
@@ -167,7 +168,7 @@ func (a *Activities) lost(ctx context.Context, o trade.Order) bool {
 // CancelOrder asks the exchange to cancel an order. A success is a wish, not a
 // fact: only following the order tells how it ended.
 func (a *Activities) CancelOrder(ctx context.Context, in OrderInput) error {
-	defer beating(ctx)()
+	defer heartbeat.Keep(ctx)()
 	if err := a.foreign(in.Claim); err != nil {
 		return err
 	}

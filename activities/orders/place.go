@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"interlock/activities/heartbeat"
 	"interlock/internal/trade"
 )
 
@@ -16,7 +17,7 @@ const replyPatience = 5 * time.Second
 // a timeout may hide an accepted order, so anything but a sure answer is
 // Unknown and left to looking. It returns no error that a retry could follow.
 func (a *Activities) PlaceOrder(ctx context.Context, in AttemptInput) (placing trade.Placing, err error) {
-	defer beating(ctx)()
+	defer heartbeat.Keep(ctx)()
 	defer func() {
 		if r := recover(); r != nil {
 			placing, err = unknown("the worker panicked: %v", r), nil

@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 	"go.temporal.io/sdk/temporal"
 
+	"interlock/activities/heartbeat"
 	"interlock/internal/budget"
 	"interlock/internal/prompt"
 	"interlock/internal/scan"
@@ -93,7 +94,7 @@ type Seen struct {
 // run that looked before goes on with that. What keeps it from going on is its
 // end; an error means that the database did not answer.
 func (a *Activities) ReadMarket(ctx context.Context, r Run) (Seen, error) {
-	defer beating(ctx)()
+	defer heartbeat.Keep(ctx)()
 	job, err := a.Records.ScanJob(ctx, r.JobID)
 	switch {
 	case errors.Is(err, trade.ErrNotFound):
@@ -182,7 +183,7 @@ const mostContent = 64 << 10
 // Propose asks the model once. A reservation that was begun or settled by
 // another is not used again: a worker that wakes up late sends nothing.
 func (a *Activities) Propose(ctx context.Context, in ProposeInput) (scan.Answer, error) {
-	defer beating(ctx)()
+	defer heartbeat.Keep(ctx)()
 	request, err := a.request(ctx, in.Job, in.Call.Snapshot)
 	if err != nil {
 		return unsent(err.Error()), nil

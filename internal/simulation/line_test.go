@@ -82,7 +82,7 @@ func (l line) place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline
 		return notSent(venue.CodeCancelled)
 	}
 	l.t.pause(w.between(0, 2*time.Millisecond)) // between its clock and its first byte
-	if w.exchange.down() && w.chance(0.7) || w.chance(w.odds.read) {
+	if w.exchange.down() && w.chance(0.7) || w.chance(w.odds.post/8) {
 		w.strike("exchange: unreachable")
 		return notSent(venue.CodeUnreachable)
 	}

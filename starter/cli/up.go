@@ -50,10 +50,9 @@ analyst; then add jobs of your own with "scan add".`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runUp(ctx, f) }),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.candles, "candles", "", "the same as --exchange-csv")
-	flags.StringVar(&f.candles, "exchange-csv", "", "CSV file of candles for the paper exchange to replay")
-	flags.StringVar(&f.candleMarket, "exchange-csv-market", "BTC-EUR", "market that the candles are of")
-	flags.StringVar(&f.candlesFrom, "exchange-csv-from", "", "date at which the replay begins, like 2024-01-31")
+	flags.StringVar(&f.candles, "candles", "", "CSV file of candles for the paper exchange to replay")
+	flags.StringVar(&f.candleMarket, "candles-market", "BTC-EUR", "market that the candles are of")
+	flags.StringVar(&f.candlesFrom, "candles-from", "", "date at which the replay begins, like 2024-01-31")
 	flags.Int64Var(&f.speed, "speed", 1, "seconds of the recording that pass in one second")
 	const usual = "; 0 picks a free one, -1 the usual one if it is free"
 	flags.IntVar(&f.apiPort, "api-port", stack.Usual, "port of the HTTP API"+usual)
@@ -73,7 +72,7 @@ func (f upFlags) exchangeArgs() ([]string, error) {
 		_, err = os.Stat(path)
 	}
 	if err != nil {
-		return nil, ends(exitUsage, fmt.Errorf("--exchange-csv: %w", err))
+		return nil, ends(exitUsage, fmt.Errorf("--candles: %w", err))
 	}
 	args := []string{"--csv", path, "--csv-market", f.candleMarket, "--speed", strconv.FormatInt(f.speed, 10)}
 	if f.candlesFrom != "" {

@@ -1,4 +1,6 @@
-package orders
+// Package heartbeat lets an activity that talks to strangers be missed soon
+// when its worker dies. It decides nothing else.
+package heartbeat
 
 import (
 	"context"
@@ -7,20 +9,20 @@ import (
 	"go.temporal.io/sdk/activity"
 )
 
-// beatEvery is well below the heartbeat timeout that the workflows ask for, so
+// every is well below the heartbeat timeout that the workflows ask for, so
 // that only a dead or frozen worker misses it.
-const beatEvery = time.Second
+const every = time.Second
 
-// beating tells Temporal that this worker lives until stop is called. A lost
+// Keep tells Temporal that this worker lives until stop is called. A lost
 // worker is noticed by the missing beat, long before the activity's own
 // timeout; a beat that is missed for nothing only means that somebody looks.
-func beating(ctx context.Context) (stop func()) {
+func Keep(ctx context.Context) (stop func()) {
 	if !activity.IsActivity(ctx) {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		ticker := time.NewTicker(beatEvery)
+		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for {
 			select {
