@@ -208,11 +208,12 @@ func (p *proposal) record(ctx workflow.Context, o trade.Order) error {
 func (p *proposal) fail(ctx workflow.Context, placing trade.Placing) error {
 	failure := placing.Failure()
 	in := proposals.FailInput{Claim: *p.life.Claim, Failure: failure}
-	if err := workflow.ExecuteLocalActivity(must(ctx, "nothing was placed"), proposals.FailExecution, in).Get(ctx, nil); err != nil {
+	var now trade.Status // empty in histories from before it was returned
+	if err := workflow.ExecuteLocalActivity(must(ctx, "nothing was placed"), proposals.FailExecution, in).Get(ctx, &now); err != nil {
 		return err
 	}
 	p.mine = false
-	if err := p.afterFailure(ctx); err != nil {
+	if err := p.afterFailure(ctx, now); err != nil {
 		return err
 	}
 	p.failure = &FailureView{Code: failure.Code, ExchangeCode: failure.ExchangeCode, Message: failure.Message}
@@ -220,9 +221,10 @@ func (p *proposal) fail(ctx workflow.Context, placing trade.Placing) error {
 }
 
 // afterFailure is free again, or the end of a proposal that was given up while
-// its claim was carried out: the records know which.
-func (p *proposal) afterFailure(ctx workflow.Context) error {
-	if p.cancelled && changed(ctx, givenUpWhileClaimed) {
+// its claim was carried out: the records know which, also when this run has not
+// heard of the cancel.
+func (p *proposal) afterFailure(ctx workflow.Context, now trade.Status) error {
+	if (p.cancelled || now == trade.Cancelled) && changed(ctx, givenUpWhileClaimed) {
 		return p.load(ctx)
 	}
 	return p.moveTo(ctx, trade.Failed)

@@ -302,6 +302,20 @@ func TestARequestAskedAgainOfALaterRunStillHasItsClaim(t *testing.T) {
 	require.False(t, others.result.Claimed)
 }
 
+// TestAFailureIsAnsweredAsTheRecordsEndIt was found by the simulation: the
+// records knew of a cancel of which the run had not heard yet, closed the
+// proposal with the failure, and the answer was that it may be executed again.
+func TestAFailureIsAnsweredAsTheRecordsEndIt(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{{Reply: trade.NotSent, Code: string(trade.CancelRequested)}}
+	b.won = func(*trade.Claim) { b.life.CancelledBy = "anna" } // by a cancel whose answer was lost
+	var a *answer
+	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
+	require.Equal(t, trade.Cancelled, b.run().Status)
+	require.Equal(t, trade.Cancelled, a.result.Status)
+	require.Equal(t, trade.CancelRequested, a.result.Failure.Code)
+}
+
 func TestLimitOrderIsCancelledAtItsTimeToLive(t *testing.T) {
 	b := newBench(t)
 	b.placings = []trade.Placing{accepted(openOrder)}

@@ -101,9 +101,14 @@ type FailInput struct {
 	Failure trade.Failure `json:"failure"`
 }
 
-// FailExecution ends an execution that placed nothing.
-func (a *Activities) FailExecution(ctx context.Context, in FailInput) error {
-	return final(a.Records.FailExecution(ctx, in.Claim, in.Failure))
+// FailExecution ends an execution that placed nothing, and returns what that
+// made of its proposal: somebody may have given it up unheard by the caller.
+func (a *Activities) FailExecution(ctx context.Context, in FailInput) (trade.Status, error) {
+	if err := a.Records.FailExecution(ctx, in.Claim, in.Failure); err != nil {
+		return "", final(err)
+	}
+	life, err := a.Records.ReadState(ctx, in.Claim.ProposalID)
+	return life.Proposal.Status, final(err)
 }
 
 // Expire closes a proposal whose time is over, and returns its status.

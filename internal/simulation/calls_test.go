@@ -273,7 +273,7 @@ func (t *thread) perform(name string, arg json.RawMessage) (any, error) {
 	case proposals.RecordOrder:
 		return invoke(ctx, nothing(p.RecordOrder), arg)
 	case proposals.FailExecution:
-		return invoke(ctx, nothing(p.FailExecution), arg)
+		return invoke(ctx, p.FailExecution, arg)
 	case proposals.Expire:
 		return invoke(ctx, p.Expire, arg)
 	case proposals.Cancel:

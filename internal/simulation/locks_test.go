@@ -39,7 +39,7 @@ func finds(t *testing.T, what, focus string, without, others locks) {
 }
 
 func TestSimulationFindsADoubleOrderWithoutTheUniqueClaim(t *testing.T) {
-	finds(t, twoOrders, "", locks{claimNotUnique: true, blindSend: true}, locks{blindSend: true})
+	finds(t, twoOrders, "placed, no reply", locks{claimNotUnique: true, blindSend: true}, locks{blindSend: true})
 }
 
 func TestSimulationFindsADoubleOrderWithoutTheAttemptRow(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	runs = flag.Int("runs", 2000, "how many lives to simulate")
+	runs = flag.Int("runs", 1500, "how many lives to simulate")
 	seed = flag.Uint64("seed", 1, "the first seed; run n has seed + n")
 )
 
