@@ -69,7 +69,8 @@ var (
 		tr.live()
 		tr.tell(workflows.OverrideName, workflows.OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news", Execute: true})
 	}}
-	resolved = scene{ready: func(tr trial) { tr.strikeOrder("drop-before") }, act: decideAbsent}
+	resolved      = scene{ready: func(tr trial) { tr.strikeOrder("drop-before") }, act: decideAbsent}
+	resolvedTwice = scene{ready: resolved.ready, act: decideAbsent, again: sayAbsent}
 )
 
 // strikeOrder lets the next order go wrong.
