@@ -70,7 +70,7 @@ var (
 		tr.tell(workflows.OverrideName, workflows.OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news", Execute: true})
 	}}
 	resolved      = scene{ready: func(tr trial) { tr.strikeOrder("drop-before") }, act: decideAbsent}
-	resolvedTwice = scene{ready: resolved.ready, act: decideAbsent, again: sayAbsent}
+	resolvedTwice = scene{ready: resolved.ready, act: decideAbsent, again: sayAbsentAgain}
 )
 
 // strikeOrder lets the next order go wrong.
@@ -141,6 +141,17 @@ func decideAbsent(tr trial) {
 	tr.eventually(20*time.Second, "an order would be seen by now", func() bool {
 		return tr.count(`SELECT count(*) FROM interlock.order_attempts a JOIN interlock.trade_executions e ON e.id = a.execution_id
 			WHERE e.proposal_id = $1 AND a.deadline < clock_timestamp() - interval '2500 ms'`, tr.id) == 1
+	})
+	sayAbsent(tr)
+}
+
+// sayAbsentAgain waits until the lost word was weighed: while it is, another
+// one is refused.
+func sayAbsentAgain(tr trial) {
+	tr.eventually(time.Minute, "the first word was weighed", func() bool {
+		reply, err := tr.temporal.QueryWorkflow(ctx, tr.id, "", workflows.StateQuery)
+		var state workflows.State
+		return err == nil && reply.Get(&state) == nil && state.Word != nil && state.Word.Weighed
 	})
 	sayAbsent(tr)
 }
