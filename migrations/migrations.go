@@ -48,13 +48,19 @@ func Version(ctx context.Context, url string) (current, latest int32, err error)
 	return current, latest, err
 }
 
+// ensureSchemaSQL is one transaction. IF NOT EXISTS alone is no protection from
+// a rival that creates the schema at the same moment.
+const ensureSchemaSQL = `
+	SELECT pg_advisory_xact_lock(hashtextextended('interlock schema', 0));
+	CREATE SCHEMA IF NOT EXISTS interlock`
+
 func with(ctx context.Context, url string, do func(*migrate.Migrator) error) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, `CREATE SCHEMA IF NOT EXISTS interlock`); err != nil {
+	if _, err := conn.Exec(ctx, ensureSchemaSQL); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	m, err := migrate.NewMigrator(ctx, conn, versionTable)
