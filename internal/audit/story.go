@@ -21,6 +21,7 @@ var sentences = map[string]func(Event) (string, error){
 	"preflight.blocked":    told(blocked),
 	"override.stored":      told(permitted),
 	"override.refused":     told(notPermitted),
+	"override.confirmed":   told(confirmed),
 	"attempt.begun":        told(begun),
 	"attempt.replied":      told(replied),
 	"attempt.concluded":    told(concluded),

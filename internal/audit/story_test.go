@@ -50,6 +50,8 @@ func TestSentencesSayWhoWhatAndWhy(t *testing.T) {
 			`bert (unverified, by signal) permitted one execution in spite of cooldown and anti-flip, because "news".`},
 		{"override.refused", "bert", `{"override":{"verified":true},"via":"update","problem":"an override needs a reason"}`,
 			`bert (verified, by update) asked to lift nothing, which was refused: an override needs a reason.`},
+		{"override.confirmed", "carla", `{"override":{"id":"o1","actor":"bert"},"via":"api","reason":"I agree"}`,
+			`carla (verified) stands behind override o1 of bert too, because "I agree".`},
 		{"attempt.replied", "", `{"number":1,"placing":{"reply":"accepted","order":{"orderId":"o-1","status":"new"}}}`, `Attempt 1 was accepted as order o-1 (new).`},
 		{"attempt.replied", "", `{"number":1,"placing":{"reply":"refused","code":"216","message":"no money"}}`, `The exchange refused attempt 1: 216 no money.`},
 		{"attempt.replied", "", `{"number":2,"placing":{"reply":"unknown"}}`, `What became of attempt 2 is unknown: nothing was said.`},

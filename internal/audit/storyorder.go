@@ -11,6 +11,7 @@ import (
 type permission struct {
 	Override trade.Override `json:"override"`
 	Via      string         `json:"via"`
+	Reason   string         `json:"reason"` // of a confirmation
 	Problem  string         `json:"problem"`
 }
 
@@ -38,6 +39,10 @@ func (p permission) lifts() string {
 
 func permitted(e Event, p permission) string {
 	return fmt.Sprintf("%s permitted one execution in spite of %s, because %q.", p.who(e), p.lifts(), p.Override.Reason)
+}
+
+func confirmed(e Event, p permission) string {
+	return fmt.Sprintf("%s (verified) stands behind override %s of %s too, because %q.", orNobody(e.Actor), p.Override.ID, p.Override.Actor, p.Reason)
 }
 
 func notPermitted(e Event, p permission) string {
