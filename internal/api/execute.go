@@ -74,7 +74,7 @@ func (s *server) execute(ctx context.Context, in *executeInput) (*executeOutput,
 // keep whom this door has verified; what Temporal is sent proves nothing.
 func (b ExecuteBody) override(requestID string, who view.Identity) (o trade.Override, asked bool) {
 	return trade.Override{
-		ID: requestID, RequestID: requestID, ProposalID: b.ProposalID, Cooldown: b.OverrideCooldown, AntiFlip: b.OverrideAntiFlip,
+		ID: "request:" + requestID, RequestID: requestID, ProposalID: b.ProposalID, Cooldown: b.OverrideCooldown, AntiFlip: b.OverrideAntiFlip,
 		Reason: b.Reason, Actor: who.UserID, Verified: true, Identity: who.UserID,
 	}, b.OverrideCooldown || b.OverrideAntiFlip
 }
