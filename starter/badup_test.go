@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,7 +35,9 @@ func refusedUp(t *testing.T, dir string, change func(*exec.Cmd), more ...string)
 	var ended *exec.ExitError
 	require.ErrorAs(t, err, &ended, "it came up: %s", errs.String())
 	require.Contains(t, []int{1, 2}, ended.ExitCode(), errs.String())
-	require.Empty(t, left(t, dir), "no process outlives a start that failed")
+	if dir != "" {
+		require.Empty(t, left(t, dir), "no process outlives a start that failed")
+	}
 	lines := strings.Split(strings.TrimSpace(errs.String()), "\n")
 	last := lines[len(lines)-1]
 	require.True(t, strings.HasPrefix(last, "starter: "), errs.String())
@@ -118,7 +121,7 @@ func TestUpInAFolderThatCannotBeUsed(t *testing.T) {
 	says := refusedUp(t, filepath.Join(closed, "state"), asNobody)
 	require.Contains(t, says, "may not write there")
 	require.Contains(t, says, "--state")
-	require.Contains(t, refusedUp(t, "", func(cmd *exec.Cmd) { cmd.Env = cmd.Env[:1]; asNobody(cmd) }), "name a folder")
+	require.Contains(t, refusedUp(t, "", asNobody), "name a folder")
 }
 
 // asNobody takes root's rights away; whoever is not root has none to lose.
@@ -126,6 +129,7 @@ func asNobody(cmd *exec.Cmd) {
 	if os.Getuid() == 0 {
 		const nobody = 65534
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "HOME=") }) // root's is closed
 	}
 }
 
@@ -225,7 +229,7 @@ func TestAFullDiskIsSaidAndNothingIsDoubledWhenThereIsRoomAgain(t *testing.T) {
 func mounted(t *testing.T, size string) string {
 	t.Helper()
 	dir := stateDir(t)
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // PostgreSQL's user has to pass
+	require.NoError(t, os.Chmod(dir, 0o755))
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755,size="+size))
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir

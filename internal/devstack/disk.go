@@ -23,14 +23,17 @@ func freeSpace(dir string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return int64(disk.Bavail) * int64(disk.Bsize), nil //nolint:gosec,unconvert // no disk is that large; the types differ by system
+	return int64(disk.Bavail) * int64(disk.Bsize), nil
 }
 
 // DiskProblem says that the disk of dir is full, which is why other things
-// fail; nil while there is room.
+// fail, or cannot be asked; nil while there is room.
 func DiskProblem(dir string) error {
 	free, err := freeSpace(dir)
-	if err != nil || free >= tight {
+	if err != nil {
+		return fmt.Errorf("the disk of %s: %w", dir, err)
+	}
+	if free >= tight {
 		return nil
 	}
 	return fmt.Errorf("the disk of %s is full (%d MB are free): make room, and start again; what is stored stays", dir, free>>20)
