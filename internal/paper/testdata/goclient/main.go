@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/bitvavo/go-bitvavo-api"
@@ -73,10 +75,20 @@ func main() {
 func next[T any](c chan T) T {
 	select {
 	case v := <-c:
+		letFinish()
 		return v
 	case <-time.After(20 * time.Second):
 		var none T
 		panic(fmt.Sprintf("no %T came", none))
+	}
+}
+
+// letFinish waits until the client has left its last write: it writes from a
+// goroutine per call and panics when an answer is quicker than that goroutine.
+func letFinish() {
+	stacks := make([]byte, 1<<20)
+	for strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "sendPrivate") {
+		runtime.Gosched()
 	}
 }
 
