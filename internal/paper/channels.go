@@ -157,11 +157,11 @@ func (s *session) acknowledge(event string, m *message) {
 		candles := all[onCandles].(map[string][]string)
 		candles[sub.interval] = append(candles[sub.interval], sub.market)
 	}
-	s.say(struct {
+	s.push(frame{text: encoded(struct {
 		Event         string          `json:"event"`
 		ID            json.RawMessage `json:"requestId,omitempty"`
 		Subscriptions map[string]any  `json:"subscriptions"`
-	}{event, m.id, all}, false)
+	}{event, m.id, all})})
 }
 
 func sorted(subs map[subscription]bool) []subscription {

@@ -174,9 +174,14 @@ func (e *Exchange) announceDays(now time.Time) {
 			}
 		}
 		if len(days) > 0 {
-			listener.say(map[string]any{"event": "ticker24h", "data": days}, false)
+			listener.push(frame{text: encoded(map[string]any{"event": "ticker24h", "data": days})})
 		}
 	}
+}
+
+func encoded(event any) []byte {
+	text, _ := json.Marshal(event) // views of ours always can be
+	return text
 }
 
 // tell queues an event for whoever subscribed to it.
@@ -187,7 +192,7 @@ func (e *Exchange) tell(of subscription, event func() any) {
 			continue
 		}
 		if text == nil {
-			text, _ = json.Marshal(event()) // views of ours always can be
+			text = encoded(event())
 		}
 		listener.push(frame{text: text})
 	}
@@ -240,7 +245,7 @@ func (e *Exchange) tellOrder(o *order) {
 }
 
 func (s *session) hears(o *order) bool {
-	return s.key != nil && s.key.Account == o.Account &&
+	return s.key != nil && s.key.may(View) && s.key.Account == o.Account &&
 		(s.subs[subscription{onAccount, "", o.Market}] || s.subs[subscription{onAccount, "", everyMarket}])
 }
 
@@ -253,8 +258,7 @@ func (e *Exchange) orderFrames(o *order, fresh []fill, now time.Time) []frame {
 	}
 	frames := make([]frame, 0, len(events))
 	for _, event := range events {
-		text, _ := json.Marshal(event) // views of ours always can be
-		frames = append(frames, frame{text: text, durable: true})
+		frames = append(frames, frame{text: encoded(event), durable: true})
 	}
 	return frames
 }

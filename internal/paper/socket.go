@@ -2,7 +2,6 @@ package paper
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/http"
 	"sync"
@@ -136,7 +135,7 @@ func (s *session) read() {
 			return
 		}
 		if s.tooMany(s.e.cfg.Clock().Unix()) {
-			s.say(said{refusal: ref(refuse(codeMessageRate))}, false)
+			s.push(frame{text: encoded(said{refusal: ref(refuse(codeMessageRate))})})
 			continue
 		}
 		select {
@@ -206,8 +205,8 @@ func (s *session) cutOff(reset bool) {
 	s.leave()
 }
 
-// push queues a frame. Whoever does not keep up is cut off: a queue without
-// end, or waiting, would make one slow client everyone's.
+// push queues what a client did not ask for at this moment. Whoever does not
+// keep up is cut off: waiting would make one slow client everyone's.
 func (s *session) push(f frame) {
 	select {
 	case s.out <- f:
@@ -216,14 +215,18 @@ func (s *session) push(f frame) {
 	}
 }
 
-func (s *session) say(v any, cut bool) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		s.cutOff(false)
+// hand queues an answer. It waits for room: then the client's next request
+// waits too, and no one else's.
+func (s *session) hand(f frame) {
+	select {
+	case s.out <- f:
 		return
+	default:
 	}
-	if cut {
-		text = text[:len(text)/2]
+	select {
+	case s.out <- f:
+	case <-s.gone.Done():
 	}
-	s.push(frame{text: text, last: cut})
 }
+
+func (s *session) say(v any) { s.hand(frame{text: encoded(v)}) }

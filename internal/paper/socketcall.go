@@ -36,7 +36,7 @@ func (s *session) refuse(m *message, err error) {
 	if !errors.As(err, &no) {
 		no = refuse(codeUnknown)
 	}
-	s.say(m.refused(no), false)
+	s.say(m.refused(no))
 }
 
 // scalar reads a value that clients send as text or as a number.
@@ -63,7 +63,7 @@ func (s *session) login(m *message) error {
 	s.say(struct {
 		Event         string `json:"event"`
 		Authenticated bool   `json:"authenticated"`
-	}{"authenticate", true}, false)
+	}{"authenticate", true})
 	return nil
 }
 
@@ -100,7 +100,10 @@ func (s *session) deliver(m *message, out reply) {
 	case out.drop && s.e.closing.Err() != nil:
 	case !sayable:
 		s.cutOff(out.reset)
+	case out.cut:
+		text := encoded(answer)
+		s.hand(frame{text: text[:len(text)/2], last: true})
 	default:
-		s.say(answer, out.cut)
+		s.say(answer)
 	}
 }
