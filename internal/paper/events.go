@@ -2,6 +2,7 @@ package paper
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -16,11 +17,10 @@ type shown struct {
 	candles    map[string][6]any
 }
 
-// watch makes sure that it is known what a new subscriber's market was before
-// it changes. The caller holds mu and has published what changed before.
+// watch remembers what a new subscriber's market is before it changes. The caller holds mu and has published what changed before.
 func (e *Exchange) watch(sub subscription) {
 	s, ok := e.markets[sub.market]
-	if !ok {
+	if !ok || sub.channel == onAccount || sub.channel == onDay {
 		return
 	}
 	if s.shown == nil {
@@ -179,8 +179,13 @@ func (e *Exchange) announceDays(now time.Time) {
 	}
 }
 
-func encoded(event any) []byte {
-	text, _ := json.Marshal(event) // views of ours always can be
+// encoded is what a socket sends of a value of ours: that it cannot be written
+// as JSON is a mistake in this package.
+func encoded(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Errorf("paper: encode %T: %w", v, err))
+	}
 	return text
 }
 
