@@ -224,13 +224,24 @@ func TestABookKeptFromEventsIsTheBook(t *testing.T) {
 	l.silent()
 }
 
+func TestBookEventsShowTheLevelThatChangedInFull(t *testing.T) {
+	b := newBench(t)
+	l := b.subscribed(b.key, `{"name":"book","markets":["BTC-EUR"]}`)
+	b.place(orderJSON(nil))
+	e := l.event("book")
+	require.Equal(t, []any{[]any{"50000.00", "0.3"}}, e["asks"])
+	require.Empty(t, e["bids"])
+	b.place(orderJSON(with("amount", "0.3")))
+	require.Equal(t, []any{[]any{"50000.00", "0"}}, l.event("book")["asks"])
+}
+
 func sides(b bookView) map[string]map[string]string {
 	all := map[string]map[string]string{"bids": {}, "asks": {}}
 	for _, row := range b.Bids {
-		all["bids"][row[0]] = row[1]
+		all["bids"][number(row[0]).String()] = row[1]
 	}
 	for _, row := range b.Asks {
-		all["asks"][row[0]] = row[1]
+		all["asks"][number(row[0]).String()] = row[1]
 	}
 	return all
 }

@@ -71,7 +71,7 @@ func (e *Exchange) announce(s *marketState, now time.Time) {
 		return struct {
 			Event string `json:"event"`
 			bookView
-		}{"book", bookView{s.Name(), s.nonce, changed(before.bids, after.bids), changed(before.asks, after.asks), now.UnixNano()}}
+		}{"book", bookView{s.Name(), s.nonce, s.changed(before.bids, after.bids), s.changed(before.asks, after.asks), now.UnixNano()}}
 	})
 	if v, news := tickerOf(before, after); news {
 		v.Market = s.Name()
@@ -81,23 +81,26 @@ func (e *Exchange) announce(s *marketState, now time.Time) {
 	e.announceCandles(s)
 }
 
-// changed lists the levels that are not as they were; one that is gone has size 0.
-func changed(before, after []level) [][2]string {
+// changed lists the levels that are not as they were; one that is gone has size
+// 0. Prices have all decimals of the tick, as the real exchange's have here and
+// not in a snapshot: who compares texts finds out.
+func (s *marketState) changed(before, after []level) [][2]string {
+	padded := func(l level) string { return l.price.StringFixed(-s.tick().Exponent()) }
 	rows := [][2]string{}
 	was := map[string]string{}
 	for _, l := range before {
-		was[l.price.String()] = l.size.String()
+		was[padded(l)] = l.size.String()
 	}
 	for _, l := range after {
-		price, size := l.price.String(), l.size.String()
+		price, size := padded(l), l.size.String()
 		if was[price] != size {
 			rows = append(rows, [2]string{price, size})
 		}
 		delete(was, price)
 	}
 	for _, l := range before {
-		if _, gone := was[l.price.String()]; gone {
-			rows = append(rows, [2]string{l.price.String(), "0"})
+		if _, gone := was[padded(l)]; gone {
+			rows = append(rows, [2]string{padded(l), "0"})
 		}
 	}
 	return rows
