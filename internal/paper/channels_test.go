@@ -109,6 +109,15 @@ func TestAccountChannelTellsEveryChangeOfAnOrderToItsAccountAlone(t *testing.T) 
 	theirs.silent()
 }
 
+func TestAKeyWithoutTheRightToViewIsToldNothingMore(t *testing.T) {
+	nobody := NewKey("main")
+	b := newBench(t, func(c *Config) { c.Keys = append(c.Keys, nobody) })
+	l := b.subscribed(b.key, `{"name":"account","markets":["BTC-EUR"]}`)
+	l.ask(b.login(nobody))
+	b.place(orderJSON(nil))
+	l.silent()
+}
+
 func TestEachFillIsToldOnceAlsoAfterARestart(t *testing.T) {
 	b := newBench(t, stateFile(t), func(c *Config) { c.Book.FillFraction = number("0.5") })
 	o := b.place(limitJSON(nil))
@@ -222,6 +231,33 @@ func TestABookKeptFromEventsIsTheBook(t *testing.T) {
 	}
 	require.Greater(t, nonce, int64(100))
 	l.silent()
+}
+
+func TestTheBooksNonceGoesOnOverARestart(t *testing.T) {
+	b := newBench(t, stateFile(t))
+	nonce := func() int64 {
+		var book bookView
+		b.get("/BTC-EUR/book").into(t, &book)
+		return book.Nonce
+	}
+	for range 5 {
+		b.clock.Move(time.Second)
+		nonce()
+	}
+	before := nonce()
+	b.reopen()
+	require.GreaterOrEqual(t, nonce(), before)
+}
+
+func TestNothingIsComparedOnceTheLastSubscriberLeft(t *testing.T) {
+	b := newBench(t)
+	l := b.subscribed(b.key, `{"name":"book","markets":["BTC-EUR"]}`)
+	require.NoError(t, l.conn.Close())
+	require.Eventually(t, func() bool {
+		b.ex.mu.Lock()
+		defer b.ex.mu.Unlock()
+		return b.ex.markets["BTC-EUR"].shown == nil
+	}, 10*time.Second, time.Millisecond)
 }
 
 func TestBookEventsShowTheLevelThatChangedInFull(t *testing.T) {

@@ -110,7 +110,9 @@ func (e *Exchange) openMarkets() error {
 	// before any resting order is looked at.
 	for _, s := range e.markets {
 		s.advance(e.cfg.Clock(), nil)
-		s.nonce = s.steps
+		// Above every nonce of an earlier run: there is far less than one change
+		// in a millisecond.
+		s.nonce = e.cfg.Clock().UnixMilli()
 	}
 	return nil
 }
