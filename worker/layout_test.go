@@ -31,6 +31,7 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/api":            {"interlock/internal/bitvavo/orders", "interlock/internal/bitvavo/market", "interlock/internal/paper", "interlock/internal/devstack"},
 		"internal/budget":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/prompt":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
+		"internal/audit":          append([]string{"go.temporal.io/sdk/workflow", "net/http", "os/exec"}, prefixed(adapters)...),
 		"internal/scan":           append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/analyst":        prefixed(adapters[1:]),
 		"internal/schedules":      prefixed(adapters),

@@ -114,13 +114,14 @@ type FailureView struct {
 
 // OverrideRequest permits an execution in spite of cooldown or anti-flip.
 type OverrideRequest struct {
-	ID        string    `json:"id,omitempty"` // derived from proposal and content when empty
-	Cooldown  bool      `json:"cooldown,omitempty"`
-	AntiFlip  bool      `json:"antiFlip,omitempty"`
-	Actor     string    `json:"actor"`
-	Reason    string    `json:"reason"`
-	ExpiresAt time.Time `json:"expiresAt,omitzero"` // 15 minutes from now when zero
-	Execute   bool      `json:"execute,omitempty"`  // execute at once
+	ID        string       `json:"id,omitempty"` // derived from proposal and content when empty
+	Cooldown  bool         `json:"cooldown,omitempty"`
+	AntiFlip  bool         `json:"antiFlip,omitempty"`
+	Checks    []trade.Code `json:"checks,omitempty"` // the same by name: COOLDOWN_BLOCKED, ANTI_FLIP_BLOCKED
+	Actor     string       `json:"actor"`
+	Reason    string       `json:"reason"`
+	ExpiresAt time.Time    `json:"expiresAt,omitzero"` // 15 minutes from now when zero
+	Execute   bool         `json:"execute,omitempty"`  // execute at once
 }
 
 // OverrideResult answers an override sent as an update.

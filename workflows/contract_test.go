@@ -80,6 +80,7 @@ func contract() map[string]any {
 		"override_request": workflows.OverrideRequest{
 			ID: "ov-1", Cooldown: true, AntiFlip: true, Actor: "anna", Reason: "news", ExpiresAt: at.Add(15 * time.Minute), Execute: true},
 		"override_request_plain":  workflows.OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news"},
+		"override_request_checks": workflows.OverrideRequest{Checks: []trade.Code{trade.CooldownBlocked, trade.AntiFlipBlocked}, Actor: "anna", Reason: "news"},
 		"override_result":         workflows.OverrideResult{OverrideID: "ov-1", Accepted: true, Execute: &executed},
 		"override_result_refused": workflows.OverrideResult{OverrideID: "ov-1", Problem: "an override needs a reason"},
 

@@ -212,9 +212,9 @@ func (p *proposal) onOverride(ctx workflow.Context, req OverrideRequest) (Overri
 // Its actor is unverified, whichever door it came through.
 func (p *proposal) override(ctx workflow.Context, req OverrideRequest, via string) (OverrideResult, error) {
 	o := trade.Override{
-		ID: req.ID, ProposalID: p.id, Cooldown: req.Cooldown, AntiFlip: req.AntiFlip,
+		ID: req.ID, ProposalID: p.id, Cooldown: req.Cooldown, AntiFlip: req.AntiFlip, Checks: req.Checks,
 		Actor: req.Actor, Reason: req.Reason, ExpiresAt: req.ExpiresAt,
-	}
+	}.Named()
 	if o.ID == "" {
 		o.ID = o.DerivedID()
 	}

@@ -35,6 +35,14 @@ type Policies interface {
 	Policy(ctx context.Context, user, account string) (p trade.Policy, version int, err error)
 }
 
+// Overrides keeps permissions, and whom of those behind them this door has
+// verified. A refusal is the problem, not an error.
+type Overrides interface {
+	StoreOverride(ctx context.Context, o trade.Override, via string) (problem string, err error)
+	ConfirmOverride(ctx context.Context, proposalID, overrideID, identity, reason string) (problem string, err error)
+	Overrides(ctx context.Context, proposalID string) ([]view.Override, error)
+}
+
 // ScanJobs keeps scan jobs. AddScanJob fails with trade.ErrConflict when the ID
 // is or was another job's.
 type ScanJobs interface {
@@ -51,6 +59,7 @@ type Store interface {
 	Tokens
 	Proposals
 	Policies
+	Overrides
 	ScanJobs
 	SeenWorkflow(ctx context.Context, proposalID string) error
 	Ping(ctx context.Context) error
@@ -69,7 +78,6 @@ type Schedules interface {
 type Temporal interface {
 	Executor
 	Schedules
-	Override(ctx context.Context, proposalID string, req workflows.OverrideRequest) (workflows.OverrideResult, error)
 	Cancel(ctx context.Context, proposalID string, req workflows.CancelRequest) error
 	Start(ctx context.Context, proposalID string) error
 	Ping(ctx context.Context) error
@@ -100,6 +108,9 @@ const (
 
 	// recordsPatience bounds one question to the database.
 	recordsPatience = 5 * time.Second
+
+	// viaAPI is how records name this door.
+	viaAPI = "api"
 
 	// startPatience bounds the wish to start a workflow: the sweep starts it
 	// otherwise.

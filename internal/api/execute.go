@@ -55,14 +55,28 @@ func (s *server) execute(ctx context.Context, in *executeInput) (*executeOutput,
 	if refusal != nil {
 		return nil, refusal
 	}
-	out, refusal := s.executeFree(ctx, p, workflows.ExecuteRequest{
-		Actor: whoAsks(ctx).UserID, OverrideCooldown: in.Body.OverrideCooldown, OverrideAntiFlip: in.Body.OverrideAntiFlip,
-		Reason: in.Body.Reason, NotAfter: asked.Add(requestLife).UTC(),
-	})
+	requestID := uuid.NewString()
+	if o, asked := in.Body.override(requestID, whoAsks(ctx)); asked {
+		if refusal := s.keep(ctx, o); refusal != nil {
+			return nil, refusal
+		}
+	}
+	req := workflows.ExecuteRequest{Actor: whoAsks(ctx).UserID, Reason: in.Body.Reason, NotAfter: asked.Add(requestLife).UTC()}
+	result, err := s.ask(ctx, p, requestID, req)
+	out, refusal := s.answer(p.ID, requestID, req.NotAfter, result, err)
 	if refusal != nil {
 		return nil, refusal
 	}
 	return out, nil
+}
+
+// override is what the request itself permits, for itself only. The records
+// keep whom this door has verified; what Temporal is sent proves nothing.
+func (b ExecuteBody) override(requestID string, who view.Identity) (o trade.Override, asked bool) {
+	return trade.Override{
+		ID: "request:" + requestID, RequestID: requestID, ProposalID: b.ProposalID, Cooldown: b.OverrideCooldown, AntiFlip: b.OverrideAntiFlip,
+		Reason: b.Reason, Actor: who.UserID, Verified: true, Identity: who.UserID,
+	}, b.OverrideCooldown || b.OverrideAntiFlip
 }
 
 // check compares the request with its proposal.
@@ -83,13 +97,15 @@ func (b ExecuteBody) check(p view.Proposal) *Problem {
 	return nil
 }
 
-// executeFree asks the workflow of a proposal that was free when it was read.
-func (s *server) executeFree(ctx context.Context, p view.Proposal, req workflows.ExecuteRequest) (*executeOutput, *Problem) {
+// ask puts the request to the workflow of a proposal that was free when it was
+// read, and finds its answer in the records when it is lost. A request that
+// waited for its turn reads the proposal again.
+func (s *server) ask(ctx context.Context, p view.Proposal, requestID string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
 	bound, cancel := context.WithTimeout(ctx, s.Patience)
 	defer cancel()
 	waited, err := s.turns.take(bound, p.ID)
 	if err != nil {
-		return nil, unanswered(req.NotAfter)
+		return workflows.ExecuteResult{}, err
 	}
 	defer s.turns.give(p.ID)
 	if waited {
@@ -98,15 +114,14 @@ func (s *server) executeFree(ctx context.Context, p view.Proposal, req workflows
 			refusal = notFree(p)
 		}
 		if refusal != nil {
-			return nil, refusal
+			return workflows.ExecuteResult{}, refusal
 		}
 	}
-	requestID := uuid.NewString()
 	result, err := s.Temporal.Execute(bound, p.ID, requestID, req)
 	if err != nil {
 		result, err = s.lookUp(ctx, p.ID, requestID, err)
 	}
-	return s.answer(p.ID, requestID, req.NotAfter, result, err)
+	return result, err
 }
 
 // lookUp finds in the records what became of a request whose answer was lost.
@@ -132,7 +147,10 @@ func (s *server) lookUp(ctx context.Context, id, requestID string, cause error) 
 
 func (s *server) answer(id, requestID string, notAfter time.Time, r workflows.ExecuteResult, err error) (*executeOutput, *Problem) {
 	var rejected *Rejection
+	var refused *Problem
 	switch {
+	case errors.As(err, &refused):
+		return nil, refused
 	case errors.As(err, &rejected):
 		return nil, problem(http.StatusBadRequest, rejected.Code, "%s", rejected.Message)
 	case err != nil:

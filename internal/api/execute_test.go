@@ -122,9 +122,12 @@ func TestExecuteCarriesWhoAsksAndHowLongItCounts(t *testing.T) {
 		require.Equal(t, 200, r.status, r.text)
 		require.Equal(t, d.temporal.ids[len(d.temporal.ids)-1], r.body["requestId"])
 	}
-	require.Equal(t, workflows.ExecuteRequest{
-		Actor: "anna", OverrideCooldown: true, OverrideAntiFlip: true, Reason: "news", NotAfter: d.now.Add(30 * time.Second),
-	}, d.temporal.executes[0])
+	require.Equal(t, workflows.ExecuteRequest{Actor: "anna", Reason: "news", NotAfter: d.now.Add(30 * time.Second)}, d.temporal.executes[0],
+		"what is permitted goes through the records, where it is known who was verified")
+	kept, err := d.owner.Overrides(ctx, "p")
+	require.NoError(t, err)
+	require.Len(t, kept, 2)
+	require.Equal(t, []any{d.temporal.ids[0], true, true, true, "anna"}, []any{kept[0].RequestID, kept[0].Cooldown, kept[0].AntiFlip, kept[0].Verified, kept[0].Identity})
 	require.NoError(t, uuid.Validate(d.temporal.ids[0]))
 	require.NotEqual(t, d.temporal.ids[0], d.temporal.ids[1])
 }

@@ -42,11 +42,9 @@ type temporal struct {
 	ids       []string
 	started   []string
 	cancels   []workflows.CancelRequest
-	override  []workflows.OverrideRequest
 	schedules []string
 
 	execute    func(ctx context.Context, id, updateID string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error)
-	overriding func(id string, req workflows.OverrideRequest) (workflows.OverrideResult, error)
 	cancelling func(id string, req workflows.CancelRequest) error
 	down       error
 }
@@ -57,13 +55,6 @@ func (f *temporal) Execute(ctx context.Context, id, updateID string, req workflo
 	execute := f.execute
 	f.mu.Unlock()
 	return execute(ctx, id, updateID, req)
-}
-
-func (f *temporal) Override(_ context.Context, id string, req workflows.OverrideRequest) (workflows.OverrideResult, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.override = append(f.override, req)
-	return f.overriding(id, req)
 }
 
 func (f *temporal) Cancel(_ context.Context, id string, req workflows.CancelRequest) error {

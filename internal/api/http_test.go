@@ -248,9 +248,7 @@ func TestTemporalThatIsDownIs503AndProposalsAreStillStored(t *testing.T) {
 	d := newDoor(t)
 	d.temporal.down = errors.New("unavailable")
 	d.answering(workflows.ExecuteResult{}, errors.New("unavailable"))
-	d.temporal.overriding = func(string, workflows.OverrideRequest) (workflows.OverrideResult, error) {
-		return workflows.OverrideResult{}, errors.New("unavailable")
-	}
+	d.tradable()
 	d.temporal.cancelling = func(string, workflows.CancelRequest) error { return errors.New("unavailable") }
 	d.propose("p")
 	unseen, err := d.owner.UnseenProposals(ctx, 0, 10)
@@ -258,13 +256,14 @@ func TestTemporalThatIsDownIs503AndProposalsAreStillStored(t *testing.T) {
 	require.Equal(t, []string{"p"}, unseen)
 	for path, body := range map[string]any{
 		"/api/trading/execute":              map[string]any{"proposalId": "p"},
-		"/api/trading/proposals/p/override": map[string]any{"cooldown": true, "reason": "r"},
+		"/api/trading/proposals/p/override": map[string]any{"cooldown": true, "reason": "r", "execute": true},
 		"/api/trading/proposals/p/cancel":   map[string]any{"reason": "r"},
 	} {
 		r := d.send("POST", path, body)
 		require.Equal(t, 503, r.status, r.text)
 		require.Equal(t, "WORKFLOWS_UNAVAILABLE", r.code())
 	}
+	require.Equal(t, 200, d.send("POST", "/api/trading/proposals/p/override", map[string]any{"cooldown": true, "reason": "later"}).status, "keeping one needs no workflow")
 }
 
 func TestServerIsBoundedAgainstSlowClients(t *testing.T) {

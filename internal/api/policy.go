@@ -63,6 +63,9 @@ type policy struct {
 	RepeatThrottle  any      `json:"repeatThrottle" doc:"Like {\"executions\":20,\"window\":\"1h\"}, or \"unlimited\""`
 	AutoExecute     bool     `json:"autoExecute" doc:"Scans may execute without a person"`
 	ModelBudget     any      `json:"modelBudget" doc:"What scans may spend on language models: {\"callsPerDay\", \"callsPerHour\", \"tokensPerDay\", \"costPerDay\"}, each a whole number (the cost a decimal string, in euro) or \"unlimited\""`
+
+	FourEyes              string `json:"fourEyes,omitempty" doc:"Quote asset: an override of a larger order needs two verified people; none does when it is left out" example:"100.00"`
+	VerifiedOverridesOnly bool   `json:"verifiedOverridesOnly,omitempty" doc:"Take no override from plain Temporal signals and updates"`
 }
 
 type policyInput struct{ Body policyText }

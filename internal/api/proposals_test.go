@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/trade"
+	"interlock/internal/view"
 	"interlock/workflows"
 )
 
@@ -215,26 +216,28 @@ func TestCancelClosesOrIsRememberedOrComesTooLate(t *testing.T) {
 	require.Equal(t, 400, d.send("POST", "/api/trading/proposals/expired/cancel", map[string]any{"reason": " "}).status)
 }
 
-func TestOverrideIsPassedOnInTheUsersName(t *testing.T) {
+func TestAnOverrideIsKeptInTheNameOfWhomTheTokenSpeaksFor(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
+	d.tradable()
 	d.propose("p")
 	ask := func(body map[string]any) reply { return d.send("POST", "/api/trading/proposals/p/override", body) }
-	d.temporal.overriding = func(_ string, req workflows.OverrideRequest) (workflows.OverrideResult, error) {
-		r := workflows.OverrideResult{OverrideID: "o-1", Accepted: true}
-		if req.Execute {
-			r.Execute = &workflows.ExecuteResult{Status: trade.Pending, Blocks: blocks(trade.AllowlistEmpty)}
-		}
-		return r, nil
-	}
 	r := ask(map[string]any{"cooldown": true, "reason": "news", "expiresAt": d.now.Add(time.Hour).Format(time.RFC3339)})
 	require.Equal(t, 200, r.status, r.text)
-	require.Equal(t, "o-1", r.body["overrideId"])
 	require.Nil(t, r.body["execute"])
-	require.Equal(t, workflows.OverrideRequest{Cooldown: true, Actor: "anna", Reason: "news", ExpiresAt: d.now.Add(time.Hour)}, d.temporal.override[0])
-	r = ask(map[string]any{"id": "mine", "antiFlip": true, "reason": "news", "execute": true})
+	d.answering(workflows.ExecuteResult{Status: trade.Pending, Blocks: blocks(trade.AllowlistEmpty)}, nil)
+	r = ask(map[string]any{"id": "mine", "checks": []string{"ANTI_FLIP_BLOCKED"}, "reason": "news", "execute": true})
+	require.Equal(t, 200, r.status, r.text)
+	require.Equal(t, "mine", r.body["overrideId"])
 	require.Contains(t, r.text, "ALLOWLIST_EMPTY")
-	require.Equal(t, "mine", d.temporal.override[1].ID)
+	require.Equal(t, workflows.ExecuteRequest{Actor: "anna", NotAfter: d.now.Add(30 * time.Second)}, d.temporal.executes[0])
+	r = d.send("GET", "/api/trading/proposals/p/overrides", nil)
+	require.Equal(t, 200, r.status, r.text)
+	list, _ := r.body["overrides"].([]any)
+	require.Len(t, list, 2)
+	first, _ := list[0].(map[string]any)
+	require.Equal(t, []any{"anna", true, "api", "80000", d.now.Add(time.Hour).Format(time.RFC3339)},
+		[]any{first["actor"], first["verified"], first["via"], first["referencePrice"], first["expiresAt"]})
 
 	for _, body := range []map[string]any{
 		{"cooldown": true}, {"cooldown": true, "reason": ""}, {"reason": "news"}, {"cooldown": true, "reason": "news", "actor": "eve"},
@@ -242,18 +245,39 @@ func TestOverrideIsPassedOnInTheUsersName(t *testing.T) {
 	} {
 		require.Equal(t, 400, ask(body).status, "%v", body)
 	}
-	require.Len(t, d.temporal.override, 2)
+	r = ask(map[string]any{"checks": []string{"DAILY_LIMIT_REACHED"}, "reason": "news"})
+	require.Equal(t, []any{400, "OVERRIDE_REFUSED"}, []any{r.status, r.code()})
+	require.Contains(t, r.text, "DAILY_LIMIT_REACHED")
+	r = ask(map[string]any{"id": "mine", "cooldown": true, "reason": "news"})
+	require.Equal(t, "OVERRIDE_REFUSED", r.code(), "the ID is another's")
+	require.Len(t, d.overrides("p"), 2)
 
-	d.temporal.overriding = func(string, workflows.OverrideRequest) (workflows.OverrideResult, error) {
-		return workflows.OverrideResult{Problem: "it is too long"}, nil
-	}
-	r = ask(map[string]any{"cooldown": true, "reason": "news"})
-	require.Equal(t, 400, r.status)
-	require.Equal(t, "it is too long", r.body["message"])
-	d.temporal.overriding = func(string, workflows.OverrideRequest) (workflows.OverrideResult, error) {
-		return workflows.OverrideResult{}, errors.New("down")
-	}
-	require.Equal(t, 503, ask(map[string]any{"cooldown": true, "reason": "news"}).status)
+	d.answering(workflows.ExecuteResult{}, errors.New("down"))
+	require.Equal(t, 503, ask(map[string]any{"cooldown": true, "reason": "down", "execute": true}).status)
 	d.set("p", trade.Executed)
 	require.Equal(t, 409, ask(map[string]any{"cooldown": true, "reason": "news"}).status)
+}
+
+func (d *door) overrides(id string) []view.Override {
+	d.t.Helper()
+	list, err := d.owner.Overrides(ctx, id)
+	require.NoError(d.t, err)
+	return list
+}
+
+func TestNobodyConfirmsTheirOwnOverride(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	d.tradable()
+	d.propose("p")
+	require.Equal(t, 200, d.send("POST", "/api/trading/proposals/p/override", map[string]any{"id": "o1", "cooldown": true, "reason": "news"}).status)
+	const path = "/api/trading/proposals/p/overrides/o1/confirm"
+	for _, header := range [][]string{nil, d.as("anna", account)} {
+		r := d.send("POST", path, map[string]any{"reason": "me too"}, header...)
+		require.Equal(t, []any{409, "OVERRIDE_REFUSED"}, []any{r.status, r.code()}, "another token is the same person")
+	}
+	require.Equal(t, 404, d.send("POST", path, map[string]any{"reason": "me too"}, d.as("bert", account)...).status, "another user does not see it")
+	require.Equal(t, 404, d.send("POST", "/api/trading/proposals/p/overrides/o2/confirm", map[string]any{"reason": "me too"}).status)
+	require.Equal(t, 400, d.send("POST", path, map[string]any{"reason": " "}).status)
+	require.Empty(t, d.overrides("p")[0].ConfirmedBy)
 }

@@ -26,7 +26,12 @@ Every other status says that this request placed nothing, except 503: unless it 
 	huma.Register(api, operation("getProposal", http.MethodGet, "/api/trading/proposals/{id}", "Read a proposal and what has become of it",
 		refuses(http.StatusNotFound)), s.get)
 	huma.Register(api, operation("overrideProposal", http.MethodPost, "/api/trading/proposals/{id}/override", "Permit one execution in spite of cooldown or anti-flip",
+		describe("It holds under this policy and around this price only, and is used once. Above the policy's fourEyes a second person has to confirm it."),
 		refuses(http.StatusConflict, http.StatusGone, http.StatusNotFound)), s.override)
+	huma.Register(api, operation("listOverrides", http.MethodGet, "/api/trading/proposals/{id}/overrides", "List a proposal's overrides and what became of them",
+		refuses(http.StatusNotFound)), s.listOverrides)
+	huma.Register(api, operation("confirmOverride", http.MethodPost, "/api/trading/proposals/{id}/overrides/{overrideId}/confirm", "Stand behind another person's override",
+		refuses(http.StatusConflict, http.StatusNotFound)), s.confirm)
 	huma.Register(api, operation("cancelProposal", http.MethodPost, "/api/trading/proposals/{id}/cancel", "Give a proposal up",
 		describe("200 when it is CANCELLED. 202 after the claim: no further attempt begins, an open order is cancelled, what was filled stays filled."),
 		also(http.StatusAccepted), refuses(http.StatusConflict, http.StatusGone, http.StatusNotFound)), s.cancel)
@@ -137,7 +142,7 @@ func (s *server) publish(description *huma.OpenAPI) {
 
 // leaveOpen lets answers gain fields: only what is sent to us is closed.
 func leaveOpen(schemas map[string]*huma.Schema) {
-	sent := []string{"ExecuteBody", "ProposalBody", "OverrideBody", "CancelBody", "Policy", "ScanJobBody", "NoteBody"}
+	sent := []string{"ExecuteBody", "ProposalBody", "OverrideBody", "ConfirmBody", "CancelBody", "Policy", "ScanJobBody", "NoteBody"}
 	for name, schema := range schemas {
 		if !slices.Contains(sent, name) {
 			schema.AdditionalProperties = nil

@@ -60,13 +60,6 @@ func (w *Workflows) Execute(ctx context.Context, proposalID, updateID string, re
 	return result, err
 }
 
-// Override stores a permission and, if req says so, executes with it at once.
-func (w *Workflows) Override(ctx context.Context, proposalID string, req workflows.OverrideRequest) (workflows.OverrideResult, error) {
-	var result workflows.OverrideResult
-	err := w.update(ctx, proposalID, workflows.OverrideName, "", req, &result)
-	return result, err
-}
-
 func (w *Workflows) update(ctx context.Context, proposalID, name, updateID string, arg, result any) error {
 	start := w.client.NewWithStartWorkflowOperation(startOptions(proposalID), workflows.ProposalType, workflows.ProposalInput{})
 	handle, err := w.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{

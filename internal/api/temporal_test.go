@@ -41,9 +41,6 @@ func standIn(ctx workflow.Context, _ workflows.ProposalInput) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = workflow.SetUpdateHandler(ctx, workflows.OverrideName, func(_ workflow.Context, req workflows.OverrideRequest) (workflows.OverrideResult, error) {
-		return workflows.OverrideResult{OverrideID: req.ID, Accepted: true}, nil
-	})
 	if err != nil {
 		return "", err
 	}
@@ -92,10 +89,6 @@ func TestWorkflowIsStartedMetOrStartedAgain(t *testing.T) {
 	require.Equal(t, 2, version(uuid.NewString()), "met where it runs")
 	require.NoError(t, w.Start(ctx, "p"))
 	require.Equal(t, 3, version(uuid.NewString()), "starting changed nothing")
-
-	o, err := w.Override(ctx, "p", workflows.OverrideRequest{ID: "o-1"})
-	require.NoError(t, err)
-	require.Equal(t, "o-1", o.OverrideID)
 
 	require.NoError(t, w.Cancel(ctx, "p", workflows.CancelRequest{Actor: "anna"}))
 	var over string

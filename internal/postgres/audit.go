@@ -15,7 +15,7 @@ const globalChain = "*"
 // change was made from.
 type event struct {
 	Chain    string // account, or globalChain
-	Kind     string // subject.verb, such as "proposal.claimed"
+	Kind     string // subject.verb, such as "preflight.claimed"
 	User     string
 	Proposal string
 	Actor    string

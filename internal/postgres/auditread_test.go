@@ -1,10 +1,13 @@
 package postgres
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"interlock/internal/audit"
 	"interlock/internal/trade"
 )
 
@@ -16,7 +19,7 @@ func (d desk) tamper(sql string) {
 	d.exec(`ALTER TABLE interlock.audit_events ENABLE TRIGGER ALL`)
 }
 
-func (d desk) chain(name string) ChainReport {
+func (d desk) chain(name string) audit.Report {
 	d.t.Helper()
 	reports, err := d.as(OperatorRole).VerifyAudit(ctx)
 	require.NoError(d.t, err)
@@ -26,7 +29,7 @@ func (d desk) chain(name string) ChainReport {
 		}
 	}
 	require.FailNow(d.t, "no chain", name)
-	return ChainReport{}
+	return audit.Report{}
 }
 
 func TestAuditVerifiesWithoutTheDatabasesOwnFunction(t *testing.T) {
@@ -42,7 +45,7 @@ func TestAuditVerifiesWithoutTheDatabasesOwnFunction(t *testing.T) {
 		require.True(t, r.Holds(), r.Problem)
 		require.Positive(t, r.Rows)
 		require.EqualValues(t, d.count(`SELECT seq FROM interlock.audit_heads WHERE chain = $1`, r.Chain), r.Rows)
-		require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_heads WHERE encode(hash, 'hex') = $1`, r.Head))
+		require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_heads WHERE encode(hash, 'hex') = $1`, r.Head.String()))
 	}
 }
 
@@ -118,4 +121,55 @@ func TestAuditOfAProposalTellsItsLife(t *testing.T) {
 	events, err = d.AuditOf(ctx, "unknown")
 	require.NoError(t, err)
 	require.Empty(t, events)
+}
+
+// TestAnExportedHeadFindsWhatTheOwnerCutOff: whoever owns the database can move
+// its own heads, and not the exported ones.
+func TestAnExportedHeadFindsWhatTheOwnerCutOff(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.executed("p")
+	heads, err := d.as(OperatorRole).ReadAudit(ctx, func(audit.Row) error { return nil })
+	require.NoError(t, err)
+	d.executed("q")
+	reports, err := d.VerifyAudit(ctx, heads...)
+	require.NoError(t, err)
+	for _, r := range reports {
+		require.True(t, r.Holds(), r.Problem)
+	}
+	d.tamper(`DELETE FROM interlock.audit_events WHERE chain = 'paper' AND seq > 2`)
+	d.exec(`UPDATE interlock.audit_heads h SET seq = 2, hash = e.hash FROM interlock.audit_events e WHERE e.chain = h.chain AND e.seq = 2 AND h.chain = 'paper'`)
+	require.True(t, d.chain(account).Holds(), "by itself it looks whole")
+	reports, err = d.VerifyAudit(ctx, heads...)
+	require.NoError(t, err)
+	i := slices.IndexFunc(reports, func(r audit.Report) bool { return r.Chain == account })
+	require.EqualValues(t, 3, reports[i].FirstBad, reports[i].Problem)
+}
+
+// TestEveryRowOfALifeIsTold: what the stores write is what the sentences read.
+func TestEveryRowOfALifeIsTold(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	_, _, err := d.InsertProposal(ctx, proposal("p"), "anna")
+	require.NoError(t, err)
+	d.override(trade.Override{ProposalID: "p", Cooldown: true, Actor: "bert", Reason: "news"})
+	c := *d.ask("p").Claim
+	deadline := time.Now().Add(trade.AccessWindow)
+	_, err = d.BeginAttempt(ctx, c, 1, deadline, "worker-1")
+	require.NoError(t, err)
+	d.conclude(c, 1)
+	d.look(c, trade.NotThere, deadline)
+	d.look(c, trade.Found, deadline.Add(time.Minute), orderOf(c, "o-1", "filled"))
+	d.conclude(c, 1)
+	require.NoError(t, d.RecordOrder(ctx, c, orderOf(c, "o-1", "filled")))
+	events, err := d.as(OperatorRole).AuditOf(ctx, "p")
+	require.NoError(t, err)
+	var told []string
+	for _, line := range audit.Story(nil, events) {
+		require.NotContains(t, line.Text, `{`, "a row without a sentence")
+		told = append(told, line.Text)
+	}
+	require.Len(t, told, 9)
+	require.Contains(t, told[0], "anna stored the proposal: buy 0.001 BTC at the market")
+	require.Contains(t, told[len(told)-1], "Order o-1 ended filled: bought 0.001 BTC for 80 EUR in 1 fill, fee 0.2 EUR. EXECUTED.")
 }

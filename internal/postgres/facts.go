@@ -220,27 +220,3 @@ func readReconciled(ctx context.Context, tx pgx.Tx, p trade.Proposal, f *trade.F
 	return tx.QueryRow(ctx, lastReconciledSQL, pgx.StrictNamedArgs{"account": p.AccountID, "window": trade.AccessWindow}).
 		Scan(&f.ReconciledAt, &f.ComparableFrom)
 }
-
-type overrideRow struct {
-	ID         string    `db:"id"`
-	ProposalID string    `db:"proposal_id"`
-	Cooldown   bool      `db:"cooldown"`
-	AntiFlip   bool      `db:"anti_flip"`
-	Actor      string    `db:"actor"`
-	Verified   bool      `db:"verified"`
-	Reason     string    `db:"reason"`
-	StoredAt   time.Time `db:"stored_at"`
-	ExpiresAt  time.Time `db:"expires_at"`
-}
-
-const unusedOverridesSQL = `
-	SELECT id, proposal_id, cooldown, anti_flip, actor, verified, reason, stored_at, expires_at
-	FROM interlock.overrides WHERE proposal_id = @proposal AND consumed_by IS NULL ORDER BY stored_at`
-
-func readOverrides(ctx context.Context, tx pgx.Tx, p trade.Proposal, f *trade.Facts) error {
-	rows, err := all[overrideRow](ctx, tx, unusedOverridesSQL, pgx.StrictNamedArgs{"proposal": p.ID})
-	for _, r := range rows {
-		f.Overrides = append(f.Overrides, trade.Override(r))
-	}
-	return err
-}

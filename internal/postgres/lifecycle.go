@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -67,54 +66,4 @@ func (s *Store) close(ctx context.Context, proposalID, kind, sql, actor, reason 
 		return "", fmt.Errorf("%s %s: %w", kind, proposalID, err)
 	}
 	return now, nil
-}
-
-const insertOverrideSQL = `
-	INSERT INTO interlock.overrides (id, proposal_id, cooldown, anti_flip, actor, verified, reason, via, expires_at)
-	VALUES (@id, @proposal, @cooldown, @antiFlip, @actor, @verified, @reason, @via, coalesce(@expires, clock_timestamp() + @life))
-	ON CONFLICT (proposal_id, id) DO NOTHING`
-
-// StoreOverride keeps an override for the next execute. One that is not
-// usable changes nothing but the audit, and the problem says why. The same ID
-// again changes nothing.
-func (s *Store) StoreOverride(ctx context.Context, o trade.Override, via string) (problem string, err error) {
-	problem = o.Problem()
-	o.Actor, o.Reason = shorten(o.Actor), shorten(o.Reason)
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := lockForProposal(ctx, tx, o.ProposalID); err != nil {
-			return err
-		}
-		p, err := readProposal(ctx, tx, o.ProposalID)
-		if err != nil {
-			return err
-		}
-		kind := "override.refused"
-		if problem == "" {
-			kind = "override.stored"
-			stored, err := insertOverride(ctx, tx, o, via)
-			if err != nil || !stored {
-				return err
-			}
-		}
-		return appendAudit(ctx, tx, event{
-			Chain: p.AccountID, Kind: kind, User: p.UserID, Proposal: p.ID, Actor: o.Actor,
-			Body: map[string]any{"override": o, "via": via, "problem": problem},
-		})
-	})
-	if err != nil {
-		return "", fmt.Errorf("override %s: %w", o.ProposalID, err)
-	}
-	return problem, nil
-}
-
-func insertOverride(ctx context.Context, tx pgx.Tx, o trade.Override, via string) (bool, error) {
-	var expires *time.Time
-	if !o.ExpiresAt.IsZero() {
-		expires = &o.ExpiresAt
-	}
-	tag, err := tx.Exec(ctx, insertOverrideSQL, pgx.StrictNamedArgs{
-		"id": o.ID, "proposal": o.ProposalID, "cooldown": o.Cooldown, "antiFlip": o.AntiFlip, "actor": o.Actor,
-		"verified": o.Verified, "reason": o.Reason, "via": via, "expires": expires, "life": trade.OverrideLife,
-	})
-	return tag.RowsAffected() == 1, err
 }

@@ -155,8 +155,8 @@ func insertClaim(ctx context.Context, tx pgx.Tx, p trade.Proposal, v trade.Verdi
 // ownOverrideSQL stores the override that the request itself brought, so that
 // every override that was ever used has a row.
 const ownOverrideSQL = `
-	INSERT INTO interlock.overrides (id, proposal_id, cooldown, anti_flip, actor, reason, via, stored_at, expires_at)
-	VALUES (@request, @proposal, @cooldown, @antiFlip, @actor, @reason, @via, @now, @now)`
+	INSERT INTO interlock.overrides (id, proposal_id, cooldown, anti_flip, actor, reason, via, policy_version, stored_at, expires_at)
+	VALUES (@request, @proposal, @cooldown, @antiFlip, @actor, @reason, @via, @policy, @now, @now)`
 
 const consumeOverrideSQL = `
 	UPDATE interlock.overrides SET consumed_by = @request
@@ -167,7 +167,7 @@ func consumeOverrides(ctx context.Context, tx pgx.Tx, p trade.Proposal, req trad
 		if id == req.ID {
 			if _, err := tx.Exec(ctx, ownOverrideSQL, pgx.StrictNamedArgs{
 				"request": req.ID, "proposal": p.ID, "cooldown": req.OverrideCooldown, "antiFlip": req.OverrideAntiFlip,
-				"actor": req.Actor, "reason": req.Reason, "via": req.Via, "now": v.At,
+				"actor": req.Actor, "reason": req.Reason, "via": req.Via, "policy": v.PolicyVersion, "now": v.At,
 			}); err != nil {
 				return err
 			}

@@ -146,3 +146,10 @@ func (r viewRow) execution() *ExecutionView {
 	}
 	return e
 }
+
+func orEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}

@@ -40,6 +40,7 @@ const (
 // Refusals of a request before any check, and ends of an execution.
 const (
 	OverrideReasonRequired Code = "OVERRIDE_REASON_REQUIRED"
+	OverrideRefused        Code = "OVERRIDE_REFUSED"
 	SideMismatch           Code = "SIDE_MISMATCH"
 	ExchangeRefused        Code = "EXCHANGE_REFUSED"
 	ExchangeUnavailable    Code = "EXCHANGE_UNAVAILABLE"

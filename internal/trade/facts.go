@@ -1,12 +1,8 @@
 package trade
 
 import (
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 )
 
@@ -21,20 +17,6 @@ type Request struct {
 	Reason           string    `json:"reason,omitempty"`
 	Via              string    `json:"via"`               // "update" or "signal"
 	NotAfter         time.Time `json:"notAfter,omitzero"` // zero: no bound
-}
-
-// Override permits one execution of one proposal in spite of cooldown or
-// anti-flip. It looks past the trades known when it was stored, and no later.
-type Override struct {
-	ID         string    `json:"id"`
-	ProposalID string    `json:"proposalId"`
-	Cooldown   bool      `json:"cooldown"`
-	AntiFlip   bool      `json:"antiFlip"`
-	Actor      string    `json:"actor"`
-	Verified   bool      `json:"verified"` // the actor proved who they are
-	Reason     string    `json:"reason"`
-	StoredAt   time.Time `json:"storedAt"`
-	ExpiresAt  time.Time `json:"expiresAt"`
 }
 
 // Facts is everything a verdict depends on, read in one transaction under the
@@ -96,32 +78,4 @@ func (t PastTrade) age(now time.Time) time.Duration {
 		return 0
 	}
 	return max(now.Sub(t.At), 0)
-}
-
-// Problem says why o cannot be stored; empty when it can.
-func (o Override) Problem() string {
-	switch {
-	case !o.Cooldown && !o.AntiFlip:
-		return "an override must name cooldown or antiFlip"
-	case strings.TrimSpace(o.Actor) == "":
-		return "an override needs an actor"
-	case strings.TrimSpace(o.Reason) == "":
-		return "an override needs a reason"
-	case len(o.Actor) > 100 || len(o.Reason) > 500:
-		return "actor (100 bytes) or reason (500 bytes) is too long"
-	}
-	if err := errors.Join(checkText("actor", o.Actor, 100), checkText("reason", o.Reason, 500)); err != nil {
-		return err.Error()
-	}
-	return ""
-}
-
-// overrideSpace separates override IDs from every other use of UUIDv5.
-var overrideSpace = uuid.MustParse("0b7f6f57-7d3e-5a43-9a53-2f3a4f0f2b61")
-
-// DerivedID names an override that was given without an ID after its proposal
-// and content, so that the same override sent twice is one.
-func (o Override) DerivedID() string {
-	text := fmt.Sprintf("%q %t %t %q %q %s", o.ProposalID, o.Cooldown, o.AntiFlip, o.Actor, o.Reason, stamp(o.ExpiresAt))
-	return uuid.NewSHA1(overrideSpace, []byte(text)).String()
 }

@@ -82,6 +82,7 @@ func (s *scene) tradedElsewhere(n int, ago time.Duration) {
 func (s *scene) allow() *Override {
 	s.f.Overrides = append(s.f.Overrides, Override{
 		ID: "ov-1", ProposalID: s.p.ID, Cooldown: true, AntiFlip: true, Actor: "anna", Reason: "news",
+		PolicyVersion: s.f.PolicyVersion, ReferencePrice: ref(dec("50000")),
 		StoredAt: s.f.Now.Add(-time.Minute), ExpiresAt: s.f.Now.Add(14 * time.Minute),
 	})
 	return &s.f.Overrides[len(s.f.Overrides)-1]

@@ -1,6 +1,7 @@
 package trade
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -92,10 +93,14 @@ func (c preflightCase) unlessOverridden(code Code, name string, window Duration,
 	}
 	used := map[string]bool{}
 	for _, t := range near {
-		id, lifted := c.overrideFor(t, lifts)
-		if !lifted {
+		id, objection := c.overrideFor(t, lifts)
+		if id == "" {
 			inputs["trade"], inputs["tradeAt"], inputs["tradeSide"] = t.Ref, stamp(t.At), string(t.Side)
-			return block(code, inputs, "%s %s traded %s ago (%s); %s is %s", t.Asset, t.Side, c.facts.Now.Sub(t.At).Truncate(time.Second), t.Ref, name, window)
+			if objection != "" {
+				inputs["override"] = objection
+				objection = "; " + objection
+			}
+			return block(code, inputs, "%s %s traded %s ago (%s); %s is %s%s", t.Asset, t.Side, c.facts.Now.Sub(t.At).Truncate(time.Second), t.Ref, name, window, objection)
 		}
 		used[id] = true
 	}
@@ -104,13 +109,20 @@ func (c preflightCase) unlessOverridden(code Code, name string, window Duration,
 	return check
 }
 
-func (c preflightCase) overrideFor(t PastTrade, lifts func(Override) bool) (string, bool) {
+// overrideFor finds the override that looks past t; without one it says why
+// the last that would have does not hold.
+func (c preflightCase) overrideFor(t PastTrade, lifts func(Override) bool) (id, objection string) {
 	for _, o := range c.overrides {
-		if lifts(o) && !t.KnownAt.IsZero() && !t.KnownAt.After(o.StoredAt) {
-			return o.ID, true
+		if !lifts(o) || t.KnownAt.IsZero() || t.KnownAt.After(o.StoredAt) {
+			continue
 		}
+		problem := c.objection(o)
+		if problem == "" {
+			return o.ID, ""
+		}
+		objection = fmt.Sprintf("override %s does not hold: %s", o.ID, problem)
 	}
-	return "", false
+	return "", objection
 }
 
 func withinDay(c preflightCase) Check {

@@ -27,8 +27,8 @@ func (b *ModelBudget) UnmarshalJSON(data []byte) error {
 	}
 	var parsed ModelBudget
 	for _, f := range []policyField{
-		{"callsPerDay", &parsed.CallsPerDay}, {"callsPerHour", &parsed.CallsPerHour},
-		{"tokensPerDay", (*tokenLimit)(&parsed.TokensPerDay)}, {"costPerDay", &parsed.CostPerDay},
+		{name: "callsPerDay", into: &parsed.CallsPerDay}, {name: "callsPerHour", into: &parsed.CallsPerHour},
+		{name: "tokensPerDay", into: (*tokenLimit)(&parsed.TokensPerDay)}, {name: "costPerDay", into: &parsed.CostPerDay},
 	} {
 		raw, present := given[f.name]
 		if !present {

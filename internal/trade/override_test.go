@@ -206,3 +206,111 @@ func TestTheSameOverrideHasTheSameID(t *testing.T) {
 		seen[other.DerivedID()] = name
 	}
 }
+
+func TestAnOverrideIsBoundToPolicyVersionAndPrice(t *testing.T) {
+	given := func(change func(*scene, *Override)) func(*scene) {
+		return func(s *scene) {
+			s.traded(Buy, 10*time.Minute)
+			change(s, s.allow())
+		}
+	}
+	blocked := []Code{CooldownBlocked}
+	at := func(price string) func(*scene, *Override) {
+		return func(_ *scene, o *Override) { o.ReferencePrice = ref(dec(price)) }
+	}
+	require.Equal(t, "0.02", examplePolicy(t).PriceCollar.String())
+	checkRules(t, []rule{
+		{"as it was given", given(func(*scene, *Override) {}), nil},
+		{"under another policy version", given(func(_ *scene, o *Override) { o.PolicyVersion-- }), blocked},
+		{"at no price", given(func(_ *scene, o *Override) { o.ReferencePrice = nil }), blocked},
+		{"the price moved to the collar's edge", given(at("49019.607843137254901961")), nil},
+		{"the price rose past the collar", given(at("49019")), blocked},
+		{"the price fell past the collar", given(at("51021")), blocked},
+		{"for another request", given(func(_ *scene, o *Override) { o.RequestID = "req-2" }), blocked},
+		{"for this request", given(func(_ *scene, o *Override) { o.RequestID = "req-1" }), nil},
+		{"unverified, where the policy takes verified ones only", given(func(s *scene, _ *Override) { s.policy.VerifiedOverridesOnly = true }), blocked},
+		{"verified", given(func(s *scene, o *Override) {
+			s.policy.VerifiedOverridesOnly = true
+			o.Verified, o.Identity = true, "anna"
+		}), nil},
+	})
+	s := calm(t)
+	given(func(_ *scene, o *Override) { o.PolicyVersion = 2 })(s)
+	check := checkOf(t, s.verdict(), CooldownBlocked)
+	require.Contains(t, check.Message, "override ov-1 does not hold: it was given under policy version 2, and 3 is in force")
+	require.NotEmpty(t, check.Inputs["override"])
+}
+
+func TestFourEyesAreTwoDifferentVerifiedPeople(t *testing.T) {
+	blocked := []Code{CooldownBlocked}
+	over := func(verified bool, identity string, confirmed ...string) func(*scene) {
+		return func(s *scene) {
+			s.policy.FourEyes = &AmountLimit{Value: dec("101.99")} // the order is for 102 EUR at the collar
+			s.traded(Buy, 10*time.Minute)
+			o := s.allow()
+			o.Verified, o.Identity, o.ConfirmedBy = verified, identity, confirmed
+		}
+	}
+	checkRules(t, []rule{
+		{"alone", over(true, "anna"), blocked},
+		{"confirmed by herself", over(true, "anna", "anna", "anna"), blocked},
+		{"confirmed by a second", over(true, "anna", "bert"), nil},
+		{"unverified, confirmed by one", over(false, "", "bert"), blocked},
+		{"unverified, confirmed by one twice", over(false, "", "bert", "bert"), blocked},
+		{"unverified, confirmed by two", over(false, "", "bert", "carla"), nil},
+		{"an identity that nobody verified", over(false, "anna", "bert"), blocked},
+		{"confirmed by nobody", over(true, "anna", ""), blocked},
+		{"up to the value", func(s *scene) {
+			over(true, "anna")(s)
+			s.policy.FourEyes.Value = dec("102")
+		}, nil},
+		{"knowingly unlimited", func(s *scene) {
+			over(false, "")(s)
+			s.policy.FourEyes = &AmountLimit{Unlimited: true}
+		}, nil},
+		{"by the request alone", func(s *scene) {
+			over(true, "anna")(s)
+			s.req.OverrideCooldown, s.req.Reason = true, "news"
+		}, blocked},
+	})
+}
+
+func TestAnOverrideIsRefusedAtOnceWhenItCannotHold(t *testing.T) {
+	s := calm(t)
+	good := OverrideFacts{Now: s.f.Now, Policy: &s.policy, PolicyVersion: 3, Price: s.f.Price}
+	give := func(change func(*Override, *Proposal, *OverrideFacts)) (Override, string) {
+		o, p, f := Override{ID: "ov-1", ProposalID: "prop-1", Cooldown: true, Actor: "anna", Reason: "news"}, s.p, good
+		change(&o, &p, &f)
+		return o.Bound(p, f)
+	}
+	o, problem := give(func(*Override, *Proposal, *OverrideFacts) {})
+	require.Empty(t, problem)
+	require.Equal(t, 3, o.PolicyVersion)
+	require.Equal(t, "50000", o.ReferencePrice.String())
+	o, problem = give(func(o *Override, _ *Proposal, _ *OverrideFacts) {
+		o.Cooldown, o.Checks = false, []Code{AntiFlipBlocked}
+	})
+	require.Empty(t, problem)
+	require.True(t, o.AntiFlip)
+	for name, c := range map[string]struct {
+		change func(*Override, *Proposal, *OverrideFacts)
+		says   string
+	}{
+		"a check that cannot be overridden": {func(o *Override, _ *Proposal, _ *OverrideFacts) { o.Checks = []Code{DailyLimitReached} }, "DAILY_LIMIT_REACHED"},
+		"no policy":                         {func(_ *Override, _ *Proposal, f *OverrideFacts) { f.Policy = nil }, "no policy"},
+		"no price":                          {func(_ *Override, _ *Proposal, f *OverrideFacts) { f.Price = nil }, "no fresh market price"},
+		"an old price": {func(_ *Override, _ *Proposal, f *OverrideFacts) {
+			f.Price = &PriceFact{Price: dec("50000"), ObservedAt: noon.Add(-time.Hour)}
+		}, "no fresh market price"},
+		"the price is far from the expected one": {func(_ *Override, p *Proposal, _ *OverrideFacts) { p.ExpectedPrice = ref(dec("40000")) }, "left the collar"},
+		"the price is far from the limit":        {func(_ *Override, p *Proposal, _ *OverrideFacts) { p.Price = ref(dec("60000")) }, "left the collar"},
+		"unverified where only verified count": {func(_ *Override, _ *Proposal, f *OverrideFacts) {
+			strict := s.policy
+			strict.VerifiedOverridesOnly = true
+			f.Policy = &strict
+		}, "verified people only"},
+	} {
+		_, problem := give(c.change)
+		require.Contains(t, problem, c.says, name)
+	}
+}

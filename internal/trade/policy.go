@@ -31,26 +31,32 @@ type Policy struct {
 	RepeatThrottle  Throttle    `json:"repeatThrottle"`  // executions per window on the account
 	AutoExecute     Switch      `json:"autoExecute"`     // scans may execute without a person
 	ModelBudget     ModelBudget `json:"modelBudget"`     // what the user's scans may spend on language models
+
+	// May be left out, as they were added later: none then applies.
+	FourEyes              *AmountLimit `json:"fourEyes,omitempty"`              // quote asset; an override for more needs two verified people
+	VerifiedOverridesOnly Switch       `json:"verifiedOverridesOnly,omitempty"` // no overrides by plain Temporal signals and updates
 }
 
 type policyField struct {
-	name string
-	into any
+	name     string
+	into     any
+	optional bool
 }
 
 // fields is the one list of what a policy consists of, for decoding and for
 // saying what is missing.
 func (p *Policy) fields() []policyField {
 	return []policyField{
-		{"timeZone", &p.TimeZone}, {"allowlist", &p.Allowlist}, {"minConfidence", &p.MinConfidence},
-		{"cooldown", &p.Cooldown}, {"antiFlip", &p.AntiFlip},
-		{"tradesPerDay", &p.TradesPerDay}, {"tradesPerHour", &p.TradesPerHour},
-		{"maxOrderQuote", &p.MaxOrderQuote}, {"maxOrderBase", &p.MaxOrderBase},
-		{"exposureMarket", &p.ExposureMarket}, {"exposureAccount", &p.ExposureAccount},
-		{"priceCollar", &p.PriceCollar}, {"priceMaxAge", &p.PriceMaxAge},
-		{"reconcileMaxAge", &p.ReconcileMaxAge}, {"limitOrderTTL", &p.LimitOrderTTL},
-		{"repeatThrottle", &p.RepeatThrottle}, {"autoExecute", &p.AutoExecute},
-		{"modelBudget", &p.ModelBudget},
+		{name: "timeZone", into: &p.TimeZone}, {name: "allowlist", into: &p.Allowlist}, {name: "minConfidence", into: &p.MinConfidence},
+		{name: "cooldown", into: &p.Cooldown}, {name: "antiFlip", into: &p.AntiFlip},
+		{name: "tradesPerDay", into: &p.TradesPerDay}, {name: "tradesPerHour", into: &p.TradesPerHour},
+		{name: "maxOrderQuote", into: &p.MaxOrderQuote}, {name: "maxOrderBase", into: &p.MaxOrderBase},
+		{name: "exposureMarket", into: &p.ExposureMarket}, {name: "exposureAccount", into: &p.ExposureAccount},
+		{name: "priceCollar", into: &p.PriceCollar}, {name: "priceMaxAge", into: &p.PriceMaxAge},
+		{name: "reconcileMaxAge", into: &p.ReconcileMaxAge}, {name: "limitOrderTTL", into: &p.LimitOrderTTL},
+		{name: "repeatThrottle", into: &p.RepeatThrottle}, {name: "autoExecute", into: &p.AutoExecute},
+		{name: "modelBudget", into: &p.ModelBudget},
+		{name: "fourEyes", into: &p.FourEyes, optional: true}, {name: "verifiedOverridesOnly", into: &p.VerifiedOverridesOnly, optional: true},
 	}
 }
 
@@ -70,6 +76,9 @@ func ParsePolicy(data []byte) (Policy, error) {
 	for _, f := range p.fields() {
 		raw, present := given[f.name]
 		delete(given, f.name)
+		if !present && f.optional {
+			continue
+		}
 		if !present {
 			problems = append(problems, fmt.Errorf("%s: missing; every limit must be given, or be \"unlimited\" where that is allowed", f.name))
 			continue

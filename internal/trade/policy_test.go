@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func policyWith(t testing.TB, field, raw string) []byte {
 	require.NoError(t, err)
 	var fields map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(body, &fields))
-	require.Contains(t, fields, field)
+	require.True(t, slices.ContainsFunc(new(Policy).fields(), func(f policyField) bool { return f.name == field }), field)
 	delete(fields, field)
 	if raw != "" {
 		fields[field] = json.RawMessage(raw)
@@ -54,19 +55,26 @@ func TestPolicyRefusesEveryMissingFieldAtOnce(t *testing.T) {
 	_, err := ParsePolicy([]byte(`{}`))
 	require.Error(t, err)
 	fields := new(Policy).fields()
-	require.Len(t, fields, 18)
-	require.Equal(t, len(fields), len(strings.Split(err.Error(), "\n")))
+	require.Len(t, fields, 20)
+	require.Len(t, strings.Split(err.Error(), "\n"), 18)
 	for _, f := range fields {
+		_, alone := ParsePolicy(policyWith(t, f.name, ""))
+		if f.optional {
+			require.NotContains(t, err.Error(), f.name)
+			require.NoError(t, alone)
+			continue
+		}
 		require.Contains(t, err.Error(), f.name+": missing")
-		_, err := ParsePolicy(policyWith(t, f.name, ""))
-		require.ErrorContains(t, err, f.name+": missing")
-		_, err = ParsePolicy(policyWith(t, f.name, "null"))
+		require.ErrorContains(t, alone, f.name+": missing")
+		_, err := ParsePolicy(policyWith(t, f.name, "null"))
 		require.ErrorContains(t, err, f.name+": is null")
 	}
 }
 
 func TestPolicyFieldsAreExactlyItsJSON(t *testing.T) {
-	body, err := json.Marshal(examplePolicy(t))
+	p := examplePolicy(t)
+	p.FourEyes, p.VerifiedOverridesOnly = &AmountLimit{}, true
+	body, err := json.Marshal(p)
 	require.NoError(t, err)
 	var written map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(body, &written))
@@ -204,6 +212,13 @@ func TestPolicyValues(t *testing.T) {
 		{"modelBudget", `{"callsPerDay":5,"callsPerHour":2,"tokensPerDay":1e12,"costPerDay":"1"}`, "tokensPerDay: "},
 		{"modelBudget", `{"callsPerDay":null,"callsPerHour":2,"tokensPerDay":1,"costPerDay":"1"}`, "callsPerDay: is null"},
 		{"modelBudget", `"unlimited"`, "each once"},
+		{"fourEyes", `"100.00"`, ""},
+		{"fourEyes", `"0"`, ""},
+		{"fourEyes", `"unlimited"`, ""},
+		{"fourEyes", `100`, "in quotes"},
+		{"fourEyes", `null`, "is null"},
+		{"verifiedOverridesOnly", `true`, ""},
+		{"verifiedOverridesOnly", `"true"`, "not true or false"},
 	} {
 		p, err := ParsePolicy(policyWith(t, c.field, c.raw))
 		if c.refused == "" {

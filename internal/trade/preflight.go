@@ -54,11 +54,11 @@ type preflightCase struct {
 	policy    Policy     // zero without one; underPolicy keeps checks from judging by it
 	plan      *Plan      // nil when no order can be computed
 	noPlan    error      // why not
-	overrides []Override // usable for this proposal, now
+	overrides []Override // in force for this proposal and request, now
 }
 
 func newCase(p Proposal, req Request, f Facts) preflightCase {
-	c := preflightCase{proposal: p, request: req, facts: f, overrides: usableOverrides(p, req, f)}
+	c := preflightCase{proposal: p, request: req, facts: f, overrides: overridesInForce(p, req, f)}
 	if f.Policy != nil {
 		c.policy = *f.Policy
 	}
@@ -83,15 +83,18 @@ func planProblem(p Proposal, f Facts) error {
 	return p.checkOrder()
 }
 
-// usableOverrides are the stored ones and the one that the request itself
-// brings, as far as they are for p, complete and not expired.
-func usableOverrides(p Proposal, req Request, f Facts) []Override {
-	given := append(slices.Clone(f.Overrides), Override{
+// overridesInForce are the stored ones and the one that the request itself
+// brings, as far as they are for p and this request, complete and not expired.
+func overridesInForce(p Proposal, req Request, f Facts) []Override {
+	own := Override{
 		ID: req.ID, ProposalID: req.ProposalID, Cooldown: req.OverrideCooldown, AntiFlip: req.OverrideAntiFlip,
-		Actor: req.Actor, Reason: req.Reason, StoredAt: f.Now, ExpiresAt: f.Now.Add(OverrideLife),
-	})
-	return slices.DeleteFunc(given, func(o Override) bool {
-		return o.ProposalID != p.ID || o.Problem() != "" || !f.Now.Before(o.ExpiresAt)
+		Actor: req.Actor, Reason: req.Reason, PolicyVersion: f.PolicyVersion, StoredAt: f.Now, ExpiresAt: f.Now.Add(OverrideLife),
+	}
+	if f.Price != nil {
+		own.ReferencePrice = &f.Price.Price
+	}
+	return slices.DeleteFunc(append(slices.Clone(f.Overrides), own), func(o Override) bool {
+		return o.ProposalID != p.ID || o.Problem() != "" || !f.Now.Before(o.ExpiresAt) || o.RequestID != "" && o.RequestID != req.ID
 	})
 }
 

@@ -73,3 +73,10 @@ type Filter struct {
 	Before    string // ID of the last proposal of the page before
 	Limit     int    // 50 when zero, at most 500
 }
+
+// Override is an override with what has become of it.
+type Override struct {
+	trade.Override
+	Via        string // the door it came through
+	ConsumedBy string // the request that used it; empty: none has
+}
