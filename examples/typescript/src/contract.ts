@@ -67,6 +67,7 @@ export interface OverrideRequest {
   id?: string; // derived from the content when it is left out
   cooldown?: boolean;
   antiFlip?: boolean;
+  checks?: string[]; // the same by name: COOLDOWN_BLOCKED, ANTI_FLIP_BLOCKED
   actor: string;
   reason: string;
   expiresAt?: string; // 15 minutes from now when it is left out

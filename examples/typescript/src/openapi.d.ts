@@ -113,8 +113,45 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Permit one execution in spite of cooldown or anti-flip */
+        /**
+         * Permit one execution in spite of cooldown or anti-flip
+         * @description It holds under this policy and around this price only, and is used once. Above the policy's fourEyes a second person has to confirm it.
+         */
         post: operations["overrideProposal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trading/proposals/{id}/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a proposal's overrides and what became of them */
+        get: operations["listOverrides"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/trading/proposals/{id}/overrides/{overrideId}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stand behind another person's override */
+        post: operations["confirmOverride"];
         delete?: never;
         options?: never;
         head?: never;
@@ -265,6 +302,10 @@ export interface components {
             /** @description Why; kept in the audit */
             reason: string;
         };
+        ConfirmBody: {
+            /** @description Why; kept in the audit */
+            reason: string;
+        };
         Detail: {
             /** @example body.amount */
             location: string;
@@ -354,6 +395,35 @@ export interface components {
             /** @description As the model wrote it: data, never to be trusted */
             text: string;
         };
+        KeptView: {
+            actor: string;
+            antiFlip: boolean;
+            /** @description Verified people who stand behind it too */
+            confirmedBy: string[];
+            cooldown: boolean;
+            /** Format: date-time */
+            expiresAt: string;
+            id: string;
+            /**
+             * Format: int64
+             * @description It holds under this version only
+             */
+            policyVersion: number;
+            reason: string;
+            /** @description It holds while the price is in the collar around this one */
+            referencePrice?: string;
+            /** Format: date-time */
+            storedAt: string;
+            /** @description The request that used it up */
+            usedBy?: string;
+            /** @description The actor proved who they are; by plain Temporal tools nobody does */
+            verified: boolean;
+            /**
+             * @description The door it came through
+             * @example api
+             */
+            via: string;
+        };
         ListOutputBody: {
             /** @description Ask with before=next for more; absent on the last page */
             next?: string;
@@ -374,6 +444,8 @@ export interface components {
         };
         OverrideBody: {
             antiFlip?: boolean;
+            /** @description The same by name: COOLDOWN_BLOCKED, ANTI_FLIP_BLOCKED; nothing else can be overridden */
+            checks?: string[];
             cooldown?: boolean;
             /** @description Execute with it at once */
             execute?: boolean;
@@ -391,6 +463,9 @@ export interface components {
             /** @description Present when it was asked to execute */
             execute?: components["schemas"]["TriedView"];
             overrideId: string;
+        };
+        OverridesOutputBody: {
+            overrides: components["schemas"]["KeptView"][];
         };
         Policy: {
             /**
@@ -422,6 +497,11 @@ export interface components {
              * @example 1000
              */
             exposureMarket: string;
+            /**
+             * @description Quote asset: an override of a larger order needs two verified people; none does when it is left out
+             * @example 100.00
+             */
+            fourEyes?: string;
             /**
              * @description An open limit order is cancelled after it
              * @example 15m
@@ -467,6 +547,8 @@ export interface components {
             tradesPerDay: unknown;
             /** @description Whole number, or "unlimited"; in the last 60 minutes */
             tradesPerHour: unknown;
+            /** @description Take no override from plain Temporal signals and updates */
+            verifiedOverridesOnly?: boolean;
         };
         PolicyView: {
             policy: components["schemas"]["Policy"];
@@ -1419,6 +1501,172 @@ export interface operations {
             };
             /** @description Gone */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOverrides: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverridesOutputBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmOverride: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                overrideId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfirmBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverridesOutputBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
