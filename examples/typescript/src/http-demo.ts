@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { type Proposal, Proposals, Refused } from "./http.js";
 
-const name = process.argv[2] ?? `http-${randomUUID()}`;
+const name = process.argv[2] ?? `http-${randomUUID().slice(0, 8)}`;
 const order = { market: "BTC-EUR", side: "buy", amountQuote: "25", confidence: "0.9" };
 
 const token = process.env["INTERLOCK_TOKEN"];
@@ -12,7 +12,7 @@ if (!token) throw new Error("set INTERLOCK_TOKEN; README.md says how");
 const proposals = new Proposals(process.env["INTERLOCK_URL"] ?? "http://127.0.0.1:8085", token);
 
 const first = await store(`${name}-1`);
-const states = proposals.watch(first);
+const states = proposals.watch(first, aMinute());
 show(first, (await states.next()).value);
 const end = watch(first, states);
 await execute(first);
@@ -45,7 +45,7 @@ async function execute(id: string, how: { overrideCooldown?: boolean; reason?: s
   await proposals.execute({ proposalId: id, ...how }).then((p) => print("executed", id, told(p)), refused("executed", id));
 }
 
-async function watch(id: string, states = proposals.watch(id)): Promise<void> {
+async function watch(id: string, states = proposals.watch(id, aMinute())): Promise<void> {
   for await (const proposal of states) {
     show(id, proposal);
     if (proposal.status === "FAILED") return; // it may be executed again; here it is not
@@ -68,6 +68,11 @@ function refused(what: string, id: string): (fault: unknown) => void {
     const { status, code, blocks } = fault.problem;
     print(what, id, `refused: ${status} ${blocks?.map((b) => b.code).join(" ") ?? code}`);
   };
+}
+
+/** aMinute ends a watch of what nobody executes, as after a block. */
+function aMinute(): AbortSignal {
+  return AbortSignal.timeout(60_000);
 }
 
 function print(what: string, id: string, how: string): void {

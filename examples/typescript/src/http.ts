@@ -85,9 +85,10 @@ export class Proposals {
   }
 
   /** watch yields the proposal whenever its status is another, until it is
-   * closed. A FAILED one may be executed again: leave the loop if it is not. */
-  async *watch(id: string, every = 200): AsyncGenerator<Proposal, void> {
-    for (let last = ""; !closed(last); await pause(every)) {
+   * closed or nobody looks any more. A FAILED one may be executed again: leave
+   * the loop if it is not. */
+  async *watch(id: string, stop: AbortSignal, every = 200): AsyncGenerator<Proposal, void> {
+    for (let last = ""; !closed(last) && !stop.aborted; await pause(every)) {
       const now = await this.get(id).catch(unlessPassing);
       if (!now || now.status === last) continue;
       last = now.status;

@@ -8,7 +8,7 @@ import pg from "pg";
 import type { ExecuteResult, State } from "./contract.js";
 import { Proposals, Refused } from "./temporal.js";
 
-const name = process.argv[2] ?? `temporal-${randomUUID()}`;
+const name = process.argv[2] ?? `temporal-${randomUUID().slice(0, 8)}`;
 const order = { market: "ETH-EUR", side: "buy", amountQuote: "25", confidence: "0.9" } as const;
 
 // TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and so on.
@@ -21,7 +21,7 @@ const proposals = new Proposals(temporal, database, process.env["INTERLOCK_ACCOU
 
 try {
   const first = await store(`${name}-1`);
-  const states = proposals.watch(first);
+  const states = proposals.watch(first, aMinute());
   show(first, (await states.next()).value);
   const end = watch(first, states);
   const requestId = randomUUID();
@@ -60,7 +60,7 @@ async function store(id: string): Promise<string> {
   return id;
 }
 
-async function watch(id: string, states = proposals.watch(id)): Promise<void> {
+async function watch(id: string, states = proposals.watch(id, aMinute())): Promise<void> {
   for await (const state of states) {
     show(id, state);
     if (state.status === "FAILED") return; // it may be executed again; here it is not
@@ -84,6 +84,11 @@ function refused(what: string, id: string): (fault: unknown) => void {
     if (!(fault instanceof Refused)) throw fault;
     print(what, id, `refused: ${fault.code} (${fault.message})`);
   };
+}
+
+/** aMinute ends a watch of what nobody executes, as after a block. */
+function aMinute(): AbortSignal {
+  return AbortSignal.timeout(60_000);
 }
 
 function print(what: string, id: string, how: string): void {

@@ -124,9 +124,10 @@ export class Proposals {
   }
 
   /** watch yields the state whenever its status is another, until the proposal
-   * is closed. A FAILED one may be executed again: leave the loop if it is not. */
-  async *watch(id: string, every = 200): AsyncGenerator<State, void> {
-    for (let last: Status | "" = ""; !closed(last); await pause(every)) {
+   * is closed or nobody looks any more. A FAILED one may be executed again:
+   * leave the loop if it is not. */
+  async *watch(id: string, stop: AbortSignal, every = 200): AsyncGenerator<State, void> {
+    for (let last: Status | "" = ""; !closed(last) && !stop.aborted; await pause(every)) {
       const state = await this.state(id).catch((fault: unknown) => {
         if (!unanswered(fault)) throw fault;
       });
