@@ -91,7 +91,7 @@ func install(ctx context.Context, dir string) (string, error) {
 	if _, err := os.Stat(packages); err == nil {
 		return packages, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(home), 0o750); err != nil {
 		return "", fmt.Errorf("cache folder: %w", err)
 	}
 	fresh, err := os.MkdirTemp(filepath.Dir(home), ".new-")
@@ -122,7 +122,7 @@ func fetch(ctx context.Context, into, dir string) error {
 		return fmt.Errorf("npm ci of %s: %w\n%s", dir, err, out)
 	}
 	// A project without dependencies has none of its own.
-	if err := os.MkdirAll(filepath.Join(into, "node_modules"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(into, "node_modules"), 0o750); err != nil {
 		return fmt.Errorf("install node packages: %w", err)
 	}
 	return nil
@@ -159,7 +159,7 @@ func copyProject(to, from string) error {
 			return fs.SkipDir
 		}
 		if entry.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+			return os.MkdirAll(filepath.Join(to, rel), 0o750)
 		}
 		return copyFile(filepath.Join(to, rel), path)
 	})
@@ -174,5 +174,5 @@ func copyFile(to, from string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, content, 0o644)
+	return os.WriteFile(to, content, 0o600)
 }

@@ -58,6 +58,31 @@ func TestAProjectWithoutLockFileIsNotInstalled(t *testing.T) {
 	require.ErrorContains(t, err, "package-lock.json")
 }
 
+func TestRivalsInstallTheSameAndBothGoOn(t *testing.T) {
+	needNode(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := project(t)
+	type result struct {
+		packages string
+		err      error
+	}
+	installed := make(chan result)
+	for range 3 {
+		go func() {
+			packages, err := install(t.Context(), dir)
+			installed <- result{packages, err}
+		}()
+	}
+	first := <-installed
+	require.NoError(t, first.err)
+	for range 2 {
+		require.Equal(t, first, <-installed)
+	}
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(first.packages)), ".new-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 func TestAFailedInstallLeavesNothing(t *testing.T) {
 	needNode(t)
 	cache := t.TempDir()

@@ -109,6 +109,15 @@ func TestAccountChannelTellsEveryChangeOfAnOrderToItsAccountAlone(t *testing.T) 
 	theirs.silent()
 }
 
+func TestAKeyWithoutTheRightToViewIsToldNothingMore(t *testing.T) {
+	nobody := NewKey("main")
+	b := newBench(t, func(c *Config) { c.Keys = append(c.Keys, nobody) })
+	l := b.subscribed(b.key, `{"name":"account","markets":["BTC-EUR"]}`)
+	l.ask(b.login(nobody))
+	b.place(orderJSON(nil))
+	l.silent()
+}
+
 func TestEachFillIsToldOnceAlsoAfterARestart(t *testing.T) {
 	b := newBench(t, stateFile(t), func(c *Config) { c.Book.FillFraction = number("0.5") })
 	o := b.place(limitJSON(nil))
@@ -224,13 +233,51 @@ func TestABookKeptFromEventsIsTheBook(t *testing.T) {
 	l.silent()
 }
 
+func TestTheBooksNonceGoesOnOverARestart(t *testing.T) {
+	b := newBench(t, stateFile(t))
+	nonce := func() int64 {
+		var book bookView
+		b.get("/BTC-EUR/book").into(t, &book)
+		return book.Nonce
+	}
+	for range 5 {
+		b.clock.Move(time.Second)
+		nonce()
+	}
+	before := nonce()
+	b.reopen()
+	require.GreaterOrEqual(t, nonce(), before)
+}
+
+func TestNothingIsComparedOnceTheLastSubscriberLeft(t *testing.T) {
+	b := newBench(t)
+	l := b.subscribed(b.key, `{"name":"book","markets":["BTC-EUR"]}`)
+	require.NoError(t, l.conn.Close())
+	require.Eventually(t, func() bool {
+		b.ex.mu.Lock()
+		defer b.ex.mu.Unlock()
+		return b.ex.markets["BTC-EUR"].shown == nil
+	}, 10*time.Second, time.Millisecond)
+}
+
+func TestBookEventsShowTheLevelThatChangedInFull(t *testing.T) {
+	b := newBench(t)
+	l := b.subscribed(b.key, `{"name":"book","markets":["BTC-EUR"]}`)
+	b.place(orderJSON(nil))
+	e := l.event("book")
+	require.Equal(t, []any{[]any{"50000.00", "0.3"}}, e["asks"])
+	require.Empty(t, e["bids"])
+	b.place(orderJSON(with("amount", "0.3")))
+	require.Equal(t, []any{[]any{"50000.00", "0"}}, l.event("book")["asks"])
+}
+
 func sides(b bookView) map[string]map[string]string {
 	all := map[string]map[string]string{"bids": {}, "asks": {}}
 	for _, row := range b.Bids {
-		all["bids"][row[0]] = row[1]
+		all["bids"][number(row[0]).String()] = row[1]
 	}
 	for _, row := range b.Asks {
-		all["asks"][row[0]] = row[1]
+		all["asks"][number(row[0]).String()] = row[1]
 	}
 	return all
 }
@@ -250,18 +297,28 @@ func TestASubscriberWhoDoesNotReadIsCutOffAndHoldsUpNobody(t *testing.T) {
 	lazy := &line{b, conn}
 	defer conn.Close()
 	lazy.ask(`{"action":"subscribe","channels":[{"name":"book","markets":["BTC-EUR"]}]}`)
-	// It reads no more, while prices move as fast as they can.
-	prices := []string{"50000", "60000"}
-	longest := time.Duration(0)
+	b.narrow()
+	// It reads no more, while more happens than it has room for.
+	book := bookView{Market: "BTC-EUR", Bids: [][2]string{{"50000", "1"}}}
+	begun := time.Now()
 	for n := 0; b.listeners() > 0; n++ {
-		begun := time.Now()
-		require.NoError(t, b.ex.Pin("BTC-EUR", prices[n%2]))
-		longest = max(longest, time.Since(begun))
+		b.ex.mu.Lock()
+		b.ex.tell(subscription{onBook, "", "BTC-EUR"}, func() any { return book })
+		b.ex.mu.Unlock()
 		require.Less(t, n, 1_000_000, "nobody cut it off")
 	}
-	require.Less(t, longest, writeWait, "the exchange never waited for it")
+	require.Less(t, time.Since(begun), writeWait, "nobody waited for it")
 	require.Error(t, lazy.ended())
-	require.Zero(t, b.dial().code(`{}`), "others are served")
+	b.dial().silent()
+}
+
+// narrow leaves little room between the exchange and its clients.
+func (b *bench) narrow() {
+	b.ex.mu.Lock()
+	defer b.ex.mu.Unlock()
+	for s := range b.ex.sessions {
+		require.NoError(b.t, s.conn.NetConn().(*net.TCPConn).SetWriteBuffer(4096))
+	}
 }
 
 func (b *bench) listeners() int {

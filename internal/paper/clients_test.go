@@ -109,6 +109,25 @@ func TestCCXTTrades(t *testing.T) {
 	require.Equal(t, "OrderNotFound", all.Missing)
 }
 
+func TestCCXTTradesOnASocket(t *testing.T) {
+	project := nodetest.Project(t, "testdata/node")
+	b := foreign(t, func(c *Config) { c.Options.Lenient = false })
+	cmd := nodetest.Command(t, project, "ccxtsocket.mjs")
+	cmd.Env = b.environment()
+	var all struct {
+		Placed, Order, Fill, Ticker, Limit, Canceled string
+		Book                                         int
+		Open                                         []string
+	}
+	require.NoError(t, json.Unmarshal([]byte(nodetest.Run(t, cmd)), &all))
+	require.Equal(t, all.Placed, all.Order)
+	require.Equal(t, all.Placed, all.Fill)
+	require.Equal(t, "BTC/EUR", all.Ticker)
+	require.Equal(t, 10, all.Book)
+	require.Equal(t, []string{all.Limit}, all.Open)
+	require.Equal(t, all.Limit, all.Canceled)
+}
+
 // clientOrder is an order as any client read it.
 type clientOrder struct {
 	OrderID, Status, Market, Side, OrderType, Price, Amount, AmountRemaining, FilledAmount string

@@ -2,9 +2,8 @@ package paper
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
-
-	"github.com/shopspring/decimal"
 )
 
 // shown is how a market was when its subscribers were last told of it.
@@ -16,11 +15,11 @@ type shown struct {
 	candles    map[string][6]any
 }
 
-// watch makes sure that it is known what a new subscriber's market was before
-// it changes. The caller holds mu and has published what changed before.
+// watch remembers what a new subscriber's market is before it changes. The
+// caller holds mu and has published what changed before.
 func (e *Exchange) watch(sub subscription) {
 	s, ok := e.markets[sub.market]
-	if !ok {
+	if !ok || sub.channel == onAccount || sub.channel == onDay {
 		return
 	}
 	if s.shown == nil {
@@ -63,107 +62,6 @@ func (e *Exchange) publish(now time.Time) {
 	}
 }
 
-func (e *Exchange) announce(s *marketState, now time.Time) {
-	before, after := s.shown, s.look()
-	after.candles = before.candles
-	s.shown = after
-	e.tell(subscription{onBook, "", s.Name()}, func() any {
-		return struct {
-			Event string `json:"event"`
-			bookView
-		}{"book", bookView{s.Name(), s.nonce, changed(before.bids, after.bids), changed(before.asks, after.asks), now.UnixNano()}}
-	})
-	if v, news := tickerOf(before, after); news {
-		v.Market = s.Name()
-		e.tell(subscription{onTicker, "", s.Name()}, func() any { return v })
-	}
-	e.announceTrades(s, before.trades)
-	e.announceCandles(s)
-}
-
-// changed lists the levels that are not as they were; one that is gone has size 0.
-func changed(before, after []level) [][2]string {
-	rows := [][2]string{}
-	was := map[string]string{}
-	for _, l := range before {
-		was[l.price.String()] = l.size.String()
-	}
-	for _, l := range after {
-		price, size := l.price.String(), l.size.String()
-		if was[price] != size {
-			rows = append(rows, [2]string{price, size})
-		}
-		delete(was, price)
-	}
-	for _, l := range before {
-		if _, gone := was[l.price.String()]; gone {
-			rows = append(rows, [2]string{l.price.String(), "0"})
-		}
-	}
-	return rows
-}
-
-// tickerEvent has only those fields that changed.
-type tickerEvent struct {
-	Event       string           `json:"event"`
-	Market      string           `json:"market"`
-	BestBid     *decimal.Decimal `json:"bestBid,omitempty"`
-	BestBidSize *decimal.Decimal `json:"bestBidSize,omitempty"`
-	BestAsk     *decimal.Decimal `json:"bestAsk,omitempty"`
-	BestAskSize *decimal.Decimal `json:"bestAskSize,omitempty"`
-	LastPrice   *decimal.Decimal `json:"lastPrice,omitempty"`
-}
-
-func tickerOf(before, after *shown) (v tickerEvent, news bool) {
-	v.Event = "ticker"
-	for _, f := range []struct {
-		to        **decimal.Decimal
-		was, here *decimal.Decimal
-	}{
-		{&v.BestBid, before.best.Bid, after.best.Bid}, {&v.BestBidSize, before.best.BidSize, after.best.BidSize},
-		{&v.BestAsk, before.best.Ask, after.best.Ask}, {&v.BestAskSize, before.best.AskSize, after.best.AskSize},
-		{&v.LastPrice, ref(priceOf(before.last)), ref(priceOf(after.last))},
-	} {
-		if f.here != nil && (f.was == nil || !f.was.Equal(*f.here)) {
-			*f.to, news = f.here, true
-		}
-	}
-	return v, news
-}
-
-func (e *Exchange) announceTrades(s *marketState, since int64) {
-	for _, t := range s.tape {
-		if t.n > since {
-			e.tell(subscription{onTrades, "", s.Name()}, func() any {
-				return struct {
-					Event  string `json:"event"`
-					Market string `json:"market"`
-					publicTradeView
-				}{"trade", s.Name(), e.viewPublicTrade(s, t)}
-			})
-		}
-	}
-}
-
-// announceCandles tells the newest candle of each interval that changed.
-func (e *Exchange) announceCandles(s *marketState) {
-	for interval, before := range s.shown.candles {
-		row, ok := e.candle(s, interval)
-		if !ok || row == before {
-			continue
-		}
-		s.shown.candles[interval] = row
-		e.tell(subscription{onCandles, interval, s.Name()}, func() any {
-			return struct {
-				Event    string   `json:"event"`
-				Market   string   `json:"market"`
-				Interval string   `json:"interval"`
-				Candle   [][6]any `json:"candle"`
-			}{"candle", s.Name(), interval, [][6]any{row}}
-		})
-	}
-}
-
 // announceDays tells each subscriber the day of all its markets at once.
 func (e *Exchange) announceDays(now time.Time) {
 	for listener := range e.sessions {
@@ -179,8 +77,13 @@ func (e *Exchange) announceDays(now time.Time) {
 	}
 }
 
-func encoded(event any) []byte {
-	text, _ := json.Marshal(event) // views of ours always can be
+// encoded is what a socket sends of a value of ours: that it cannot be written
+// as JSON is a mistake in this package.
+func encoded(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Errorf("paper: encode %T: %w", v, err))
+	}
 	return text
 }
 
@@ -196,69 +99,4 @@ func (e *Exchange) tell(of subscription, event func() any) {
 		}
 		listener.push(frame{text: text})
 	}
-}
-
-// orderEvent is an order without its fills: those are events of their own.
-type orderEvent struct {
-	Event string `json:"event"`
-	orderView
-	Fills *struct{} `json:"fills,omitempty"`
-}
-
-type fillEvent struct {
-	Event         string           `json:"event"`
-	Timestamp     int64            `json:"timestamp"`
-	Market        string           `json:"market"`
-	OrderID       string           `json:"orderId"`
-	ClientOrderID string           `json:"clientOrderId,omitempty"`
-	FillID        string           `json:"fillId"`
-	Side          string           `json:"side"`
-	Amount        decimal.Decimal  `json:"amount"`
-	Price         decimal.Decimal  `json:"price"`
-	Taker         bool             `json:"taker"`
-	Fee           *decimal.Decimal `json:"fee,omitempty"`
-	FeeCurrency   string           `json:"feeCurrency,omitempty"`
-	OperatorID    int64            `json:"operatorId"`
-}
-
-// tellOrder tells an order's account how it is now and what it filled since it
-// was last told. A hidden order stays untold as long as reads do not show it.
-func (e *Exchange) tellOrder(o *order) {
-	now := e.now()
-	if o.fate.hide > 0 && !e.visible(o, now) {
-		return
-	}
-	fresh := o.Fills[o.told:]
-	o.told = len(o.Fills)
-	var frames []frame
-	for listener := range e.sessions {
-		if !listener.hears(o) {
-			continue
-		}
-		if frames == nil {
-			frames = e.orderFrames(o, fresh, now)
-		}
-		for _, f := range frames {
-			listener.push(f)
-		}
-	}
-}
-
-func (s *session) hears(o *order) bool {
-	return s.key != nil && s.key.may(View) && s.key.Account == o.Account &&
-		(s.subs[subscription{onAccount, "", o.Market}] || s.subs[subscription{onAccount, "", everyMarket}])
-}
-
-func (e *Exchange) orderFrames(o *order, fresh []fill, now time.Time) []frame {
-	events := []any{orderEvent{Event: "order", orderView: e.view(o, now)}}
-	for _, f := range fresh {
-		v := e.viewTrade(o, f, now)
-		events = append(events, fillEvent{"fill", v.Timestamp, v.Market, v.OrderID, v.ClientOrderID, v.ID, v.Side,
-			v.Amount, v.Price, v.Taker, v.Fee, v.FeeCurrency, v.OperatorID})
-	}
-	frames := make([]frame, 0, len(events))
-	for _, event := range events {
-		frames = append(frames, frame{text: encoded(event), durable: true})
-	}
-	return frames
 }

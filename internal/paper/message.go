@@ -73,7 +73,7 @@ func (m *message) request(address string) request {
 	if m.ofPath() {
 		r.market = m.market()
 	}
-	r.body, _ = json.Marshal(m.raw) // raw JSON that was read a moment ago
+	r.body = encoded(m.raw)
 	return r
 }
 

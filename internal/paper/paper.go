@@ -40,9 +40,10 @@ type Exchange struct {
 	tempo   tempo
 	rules   rules
 
-	sessions map[*session]bool
-	sockets  sync.WaitGroup
-	dayTold  time.Time
+	sessions  map[*session]bool
+	sockets   sync.WaitGroup
+	dayTold   time.Time
+	pingEvery time.Duration
 
 	// skew is how far (ns) the exchange's clock is off the machine's. It changes
 	// under mu only, so what holds mu sees one clock.
@@ -65,7 +66,7 @@ func New(cfg Config) (*Exchange, error) {
 		cfg: cfg, keys: map[string]Key{}, budget: newWeightBudget(cfg.WeightPerMinute),
 		faults: &faultSet{seed: cfg.Seed}, orders: newOrderLog(), ledger: newLedger(), markets: map[string]*marketState{},
 		tempo: tempo{cfg.EngineDelay, cfg.ReplyDelay, cfg.Options.ReadLag, cfg.Options.SettleAfter},
-		rules: rules{cfg.Options.RepeatOrderIDs, cfg.Options.ClientOrderIDForever}, sessions: map[*session]bool{},
+		rules: rules{cfg.Options.RepeatOrderIDs, cfg.Options.ClientOrderIDForever}, sessions: map[*session]bool{}, pingEvery: pingPeriod,
 	}
 	e.closing, e.close = context.WithCancel(context.Background())
 	for _, k := range cfg.Keys {
@@ -109,7 +110,9 @@ func (e *Exchange) openMarkets() error {
 	// before any resting order is looked at.
 	for _, s := range e.markets {
 		s.advance(e.cfg.Clock(), nil)
-		s.nonce = s.steps
+		// Above every nonce of an earlier run: there is far less than one change
+		// in a millisecond.
+		s.nonce = e.cfg.Clock().UnixMilli()
 	}
 	return nil
 }

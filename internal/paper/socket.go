@@ -44,7 +44,7 @@ const (
 	backlog    = 4096 // frames that wait for a client; one more and it is cut off
 	perSecond  = 5000 // messages of one socket
 	writeWait  = grace
-	pingPeriod = 50 * time.Second
+	pingPeriod = 50 * time.Second // measured on the real exchange
 )
 
 // serveSocket serves one socket until either side ends it.
@@ -156,7 +156,7 @@ func (s *session) tooMany(second int64) bool {
 
 // write sends what is queued and, once all work is done, says goodbye.
 func (s *session) write(worked <-chan struct{}) {
-	ping := time.NewTicker(pingPeriod)
+	ping := time.NewTicker(s.e.pingEvery)
 	defer ping.Stop()
 	for {
 		select {

@@ -2,6 +2,7 @@ package paper
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -330,6 +331,44 @@ func TestASocketAnswersPingsAndAClose(t *testing.T) {
 	require.Equal(t, "hey", <-ponged)
 	require.NoError(t, l.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second)))
 	require.True(t, websocket.IsCloseError(l.ended(), websocket.CloseNormalClosure))
+}
+
+func TestTheExchangePingsAnIdleSocket(t *testing.T) {
+	b := newBench(t)
+	b.ex.pingEvery = time.Millisecond
+	l := b.dial()
+	pinged := make(chan string, 1)
+	l.conn.SetPingHandler(func(s string) error {
+		pinged <- s
+		return errors.New("enough")
+	})
+	require.ErrorContains(t, l.ended(), "enough")
+	require.Equal(t, "ping", <-pinged)
+}
+
+// FuzzNothingSaidOnASocketBreaksIt reads whatever a client may say as far as
+// that goes without the exchange's lock.
+func FuzzNothingSaidOnASocketBreaksIt(f *testing.F) {
+	f.Add([]byte(`{"action":"getBook","market":"BTC-EUR","requestId":1}`))
+	f.Add([]byte(`{"action":"subscribe","channels":[{"name":"candles","interval":"1m","markets":"*"}]}`))
+	f.Add([]byte(`{"action":"privateCreateOrder","market":null,"operatorId":"7","\ud800":"\xff"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := readMessage(text)
+		require.True(t, json.Valid(encoded(m.refused(refuse(codeInvalid)))))
+		if err != nil {
+			require.IsType(t, refusal{}, err)
+			return
+		}
+		_, _ = m.channels()
+		if m.route = actions[m.action]; m.route != "" {
+			m.endpoint = endpoints[m.route]
+			r := m.request("127.0.0.1")
+			require.True(t, json.Valid(r.body))
+			if err := m.fill(&r, m.endpoint, true); err == nil {
+				require.NotNil(t, r.query)
+			}
+		}
+	})
 }
 
 func TestOtherOriginsMayNotOpenASocket(t *testing.T) {

@@ -92,6 +92,37 @@ func TestAnOrderHeldBackIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 	require.Eventually(t, func() bool { return len(b.recorded()) == 1 && b.listeners() == 0 }, 10*time.Second, time.Millisecond)
 }
 
+func TestWhatWaitsBehindADroppedRequestIsNotCarriedOut(t *testing.T) {
+	release := make(chan struct{})
+	b := newBench(t, func(c *Config) {
+		c.Wait = func(ctx context.Context, d time.Duration) error {
+			if d > 0 {
+				<-release
+			}
+			return ctx.Err()
+		}
+	})
+	l := b.authenticated(b.key)
+	b.fault(Fault{Kind: "drop-before", Path: "/time", DelayMs: 1})
+	l.say(`{"action":"getTime"}`)
+	l.say(l.order(orderJSON(nil)))
+	require.Eventually(t, func() bool { return b.waitingMessages() == 1 }, 10*time.Second, time.Millisecond)
+	close(release)
+	require.Error(t, l.ended())
+	require.Eventually(t, func() bool { return b.listeners() == 0 }, 10*time.Second, time.Millisecond)
+	require.Empty(t, b.recorded())
+}
+
+// waitingMessages is how many messages of sockets wait for the one in work.
+func (b *bench) waitingMessages() (n int) {
+	b.ex.mu.Lock()
+	defer b.ex.mu.Unlock()
+	for s := range b.ex.sessions {
+		n += len(s.work)
+	}
+	return n
+}
+
 func TestAnExchangeThatIsDownOpensNoSocket(t *testing.T) {
 	b := newBench(t)
 	for kind, status := range map[string]int{"down": 0, "drop-before": 0, "html": 502, "503": 503, "105": 429} {
