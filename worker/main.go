@@ -19,10 +19,12 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
+	notifying "interlock/activities/notify"
 	"interlock/activities/scans"
 	"interlock/internal/bitvavo/market"
 	bitvavo "interlock/internal/bitvavo/orders"
 	"interlock/internal/config"
+	"interlock/internal/notify"
 	"interlock/internal/postgres"
 	"interlock/internal/telemetry"
 	"interlock/workflows"
@@ -54,16 +56,18 @@ func run(role string) error {
 
 // process is a worker process with its connections.
 type process struct {
-	cfg      config.WorkerConfig
-	log      *slog.Logger
-	metrics  *telemetry.Telemetry
-	store    *postgres.Store
-	attempts attempts // the store, in the terms of role orders
-	exchange venue    // role orders only
-	temporal client.Client
-	workers  []worker.Worker
-	identity string
-	closers  []func()
+	cfg        config.WorkerConfig
+	log        *slog.Logger
+	metrics    *telemetry.Telemetry
+	store      *postgres.Store
+	attempts   attempts             // the store, in the terms of role orders
+	exchange   venue                // role orders only
+	deliveries notifying.Deliveries // the store, in the terms of the notifier
+	sender     notifying.Sender
+	temporal   client.Client
+	workers    []worker.Worker
+	identity   string
+	closers    []func()
 }
 
 func newProcess(ctx context.Context, cfg config.WorkerConfig) (*process, error) {
@@ -93,7 +97,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, p.store.Close)
-	p.attempts = p.store
+	p.attempts, p.deliveries, p.sender = p.store, p.store, notify.New()
 	if err := p.checkVenue(ctx); err != nil {
 		return err
 	}
@@ -177,7 +181,12 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 		if err := p.metrics.Metrics().WatchUnresolved(p.store.CountUnresolved); err != nil {
 			return nil, err
 		}
-		p.workers = append(p.workers, hostProposals(p.temporal, p.store, p.metrics.Metrics()))
+		if err := p.metrics.Metrics().WatchUndelivered(p.store.UndeliveredAge); err != nil {
+			return nil, err
+		}
+		p.workers = append(p.workers, hostProposals(p.temporal, p.store, p.metrics.Metrics()), hostNotify(p.temporal, &notifying.Activities{
+			Deliveries: p.deliveries, Sender: p.sender, Counter: p.metrics.Metrics(),
+		}))
 	}
 	if p.hosts(config.Orders) {
 		p.workers = append(p.workers, hostOrders(p.temporal, ordersHost{
@@ -239,7 +248,7 @@ func (p *process) keepScheduled(ctx context.Context) {
 func (p *process) eachSchedule(do func(id string, every time.Duration, workflow string, args ...any) error) error {
 	var errs []error
 	if p.hosts(config.Proposals) {
-		errs = append(errs, do(workflows.SweepID, sweepEvery, workflows.SweepType))
+		errs = append(errs, do(workflows.SweepID, sweepEvery, workflows.SweepType), do(workflows.NotifyID, notifyEvery, workflows.NotifyType))
 	}
 	if p.hosts(config.Orders) {
 		errs = append(errs, do(workflows.ReconcileID(p.cfg.Account), reconcileEvery, workflows.ReconcileType, p.cfg.Account))

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"interlock/activities/notify"
 	"interlock/activities/orders"
 	"interlock/activities/proposals"
 	bitvavo "interlock/internal/bitvavo/orders"
@@ -27,6 +28,7 @@ type counter interface {
 	proposals.Counter
 	orders.Counter
 	orders.Alarms
+	notify.Counter
 }
 
 // hostProposals hosts the workflows and the records' activities.
@@ -42,8 +44,17 @@ func registerProposals(w worker.Registry, c client.Client, store *postgres.Store
 	w.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: workflows.SweepType})
 	w.RegisterActivity(&proposals.Activities{Records: store, Counter: count})
 	w.RegisterWorkflowWithOptions(workflows.Scan, workflow.RegisterOptions{Name: workflows.ScanType})
+	w.RegisterWorkflowWithOptions(workflows.Notify, workflow.RegisterOptions{Name: workflows.NotifyType})
 	w.RegisterActivity(&proposals.Births{Open: store, Lives: lives{c}})
 	w.RegisterActivity(&proposals.Sweeper{Open: store, Lives: lives{c}})
+}
+
+// hostNotify hosts what talks to services outside, apart from the records: one
+// that hangs takes no place there.
+func hostNotify(c client.Client, act *notify.Activities) worker.Worker {
+	w := worker.New(c, workflows.NotifyQueue, worker.Options{WorkerStopTimeout: drainWithin, DisableWorkflowWorker: true})
+	w.RegisterActivity(act)
+	return w
 }
 
 // venue is all that role orders asks of an exchange.

@@ -22,6 +22,10 @@ const (
 	sweepEvery     = 15 * time.Second
 )
 
+// notifyEvery is how soon the notifier is there again after it ended against
+// its will; one that runs is left alone.
+const notifyEvery = 15 * time.Second
+
 // catchUp is how late a scheduled run may still start. What was missed longer
 // ago is covered by the next run.
 const catchUp = time.Minute

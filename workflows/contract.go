@@ -17,6 +17,7 @@ const (
 	ReconcileType = "Reconcile"
 	SweepType     = "Sweep"
 	ScanType      = "Scan"
+	NotifyType    = "Notify"
 
 	ExecuteUpdate  = "execute"
 	OverrideName   = "override" // update and signal
@@ -25,7 +26,8 @@ const (
 	RefreshSignal  = "refresh" // sent by Sweep: read the database again
 	StateQuery     = "state"
 	ProposalsQueue = "proposals"
-	ScansQueue     = "scans" // begins every account's scans queue
+	ScansQueue     = "scans"  // begins every account's scans queue
+	NotifyQueue    = "notify" // what tells services outside, beside everything else
 )
 
 // OrdersQueue is where an account's orders are placed.
@@ -48,6 +50,10 @@ func ScanID(job string) string { return "scan-" + job }
 
 // SweepID is the workflow ID and the schedule ID of the sweep.
 const SweepID = "sweep"
+
+// NotifyID is the workflow ID and the schedule ID of what tells services
+// outside.
+const NotifyID = "notify"
 
 // Search attributes of a Proposal workflow.
 var (

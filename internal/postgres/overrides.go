@@ -41,12 +41,14 @@ func (s *Store) StoreOverride(ctx context.Context, o trade.Override, via string)
 }
 
 func (s *Store) keepOverride(ctx context.Context, tx pgx.Tx, p trade.Proposal, o trade.Override, via string, problem *string) error {
+	awaits := false
 	if *problem == "" {
-		facts, err := overrideFacts(ctx, tx, p)
+		f, err := overrideFacts(ctx, tx, p)
 		if err != nil {
 			return err
 		}
-		o, *problem = o.Bound(p, facts)
+		o, *problem = o.Bound(p, trade.OverrideFacts{Now: f.Now, Policy: f.Policy, PolicyVersion: f.PolicyVersion, Price: f.Price})
+		awaits = o.AwaitsSecond(p, f)
 	}
 	kind := "override.refused"
 	if *problem == "" {
@@ -57,7 +59,7 @@ func (s *Store) keepOverride(ctx context.Context, tx pgx.Tx, p trade.Proposal, o
 	}
 	return appendAudit(ctx, tx, event{
 		Chain: p.AccountID, Kind: kind, User: p.UserID, Proposal: p.ID, Actor: o.Actor,
-		Body: map[string]any{"override": o, "via": via, "problem": *problem},
+		Body: map[string]any{"override": o, "via": via, "problem": *problem, "awaitsSecond": awaits},
 	})
 }
 
@@ -76,14 +78,13 @@ func knownOverride(ctx context.Context, tx pgx.Tx, o trade.Override) (known bool
 	return false, "id: it is another override's; give this one another, or none", nil
 }
 
-func overrideFacts(ctx context.Context, tx pgx.Tx, p trade.Proposal) (trade.OverrideFacts, error) {
-	var f trade.Facts
+func overrideFacts(ctx context.Context, tx pgx.Tx, p trade.Proposal) (f trade.Facts, err error) {
 	for _, read := range []func(context.Context, pgx.Tx, trade.Proposal, *trade.Facts) error{readNow, readPolicy, readMarket} {
 		if err := read(ctx, tx, p, &f); err != nil {
-			return trade.OverrideFacts{}, err
+			return f, err
 		}
 	}
-	return trade.OverrideFacts{Now: f.Now, Policy: f.Policy, PolicyVersion: f.PolicyVersion, Price: f.Price}, nil
+	return f, nil
 }
 
 // insertUnverifiedSQL names no column that says who was verified: of the roles,

@@ -22,6 +22,8 @@ type Metrics struct {
 	requests metric.Int64Counter
 	alarms   metric.Int64Counter
 	scans    metric.Int64Counter
+	told     metric.Int64Counter
+	untold   metric.Int64Counter
 }
 
 func newMetrics(meter metric.Meter) (*Metrics, error) {
@@ -36,6 +38,8 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		counter(&m.looks, "interlock_unresolved_looks", "Times an order's fate was looked for and stayed unknown."),
 		counter(&m.alarms, "interlock_contradictions", "Orders at the exchange that our records had denied; each halted its account."),
 		counter(&m.scans, "interlock_scans", "Due times of scans, by how they ended; skipped and missed ones too."),
+		counter(&m.told, "interlock_notifications_delivered", "Events that a service took, by service."),
+		counter(&m.untold, "interlock_notifications_failed", "Tries that no service took, by service and whether it was the last."),
 		counter(&m.requests, "interlock_http_requests", "Answered HTTP requests, by status."),
 	)
 }
@@ -66,6 +70,20 @@ func (m *Metrics) Unresolved(string) {
 func (m *Metrics) Scan(code string, times int64) {
 	if m != nil {
 		m.scans.Add(context.Background(), times, label("code", code))
+	}
+}
+
+// Delivered counts one event that a service took.
+func (m *Metrics) Delivered(service string) {
+	if m != nil {
+		m.told.Add(context.Background(), 1, label("service", service))
+	}
+}
+
+// NotDelivered counts one try that came to nothing.
+func (m *Metrics) NotDelivered(service string, givenUp bool) {
+	if m != nil {
+		m.untold.Add(context.Background(), 1, label("service", service), label("given_up", strconv.FormatBool(givenUp)))
 	}
 }
 
@@ -102,6 +120,27 @@ func (m *Metrics) WatchUnresolved(count func(context.Context) (int64, error)) er
 			n, err := count(ctx)
 			if err == nil {
 				o.Observe(n)
+			}
+			return err
+		}))
+	return err
+}
+
+// WatchUndelivered shows interlock_notifications_oldest_seconds, how long the
+// oldest event has been waiting for a service, as age tells it at each scrape.
+// While age fails the gauge is absent.
+func (m *Metrics) WatchUndelivered(age func(context.Context) (time.Duration, error)) error {
+	if m == nil {
+		return nil
+	}
+	_, err := m.meter.Float64ObservableGauge("interlock_notifications_oldest_seconds",
+		metric.WithDescription("How long the oldest event has been waiting for a service to take it."),
+		metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
+			ctx, cancel := context.WithTimeout(ctx, countPatience)
+			defer cancel()
+			oldest, err := age(ctx)
+			if err == nil {
+				o.Observe(oldest.Seconds())
 			}
 			return err
 		}))

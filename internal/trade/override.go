@@ -147,6 +147,12 @@ func (c preflightCase) objection(o Override) string {
 	return ""
 }
 
+// AwaitsSecond reports whether o, just given for p, will not hold before a
+// second person has confirmed it.
+func (o Override) AwaitsSecond(p Proposal, f Facts) bool {
+	return f.Policy != nil && newCase(p, Request{}, f).needsFourEyes() && o.people() < 2
+}
+
 // needsFourEyes reports whether the order is larger than one person may
 // override for. An order that cannot be computed is.
 func (c preflightCase) needsFourEyes() bool {

@@ -1,0 +1,225 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"interlock/internal/outbox"
+	"interlock/internal/trade"
+)
+
+// told are an account's events so far, all of them or a user's.
+func (d desk) told(user string) []outbox.Event {
+	d.t.Helper()
+	list, err := d.as(APIRole).Events(ctx, account, user, 0, 1000)
+	require.NoError(d.t, err)
+	return list
+}
+
+func kindsOf(events []outbox.Event) []outbox.Kind {
+	kinds := []outbox.Kind{}
+	for _, e := range events {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
+func TestEveryFactOfAProposalIsToldOnceAndInItsOrder(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, deadline := d.inDoubt("p")
+	d.conclude(c, 1)
+	d.conclude(c, 1) // still unresolved: nothing new
+	d.look(c, trade.NotThere, deadline.Add(31*time.Second))
+	d.look(c, trade.NotThere, deadline.Add(62*time.Second))
+	require.Equal(t, trade.ConcludedAbsent, d.conclude(c, 1).Verdict)
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent, Message: "the exchange has none"}))
+	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}))
+	require.NoError(t, d.SetTradingState(ctx, account, trade.Halted, "olga", "odd"))
+	require.NoError(t, d.SetTradingState(ctx, account, trade.Halted, "olga", "still odd"))
+	require.NotEmpty(t, d.ask("p").Verdict.Blocks())
+	require.NoError(t, d.SetTradingState(ctx, account, trade.Active, "olga", "fine"))
+
+	events := d.told("anna")
+	require.Equal(t, []outbox.Kind{outbox.Unresolved, outbox.Failed, outbox.Halted, outbox.Blocked, outbox.Resumed}, kindsOf(events))
+	require.Equal(t, "p", events[0].ProposalID)
+	require.Contains(t, events[1].Text(), "proposal p failed with ORDER_ABSENT and placed nothing: the exchange has none.")
+	require.Contains(t, events[2].Text(), `trading is halted. olga did it, because "odd".`)
+	require.Contains(t, events[3].Text(), "TRADING_HALTED")
+	require.Contains(t, events[4].Text(), fmt.Sprintf("(event %d)", events[4].ID))
+	require.Equal(t, []outbox.Kind{outbox.Halted, outbox.Resumed}, kindsOf(d.told("bert")), "another's proposal is nobody else's business")
+}
+
+func TestWhatWasExecutedIsToldWithWhatWasFilled(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.executed("p")
+	events := d.told("anna")
+	require.Equal(t, []outbox.Kind{outbox.Executed}, kindsOf(events))
+	require.Contains(t, events[0].Text(), "proposal p was executed: bought 0.001 BTC for ")
+}
+
+func TestOnlyWhatNobodyExecutesByItselfWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	for _, auto := range []bool{false, true} {
+		d, j, _ := scanning(t, func(p *trade.Policy) { p.AutoExecute = trade.Switch(auto) })
+		_, err := d.as(ScansRole).StoreIdeas(ctx, "run", j, []trade.Proposal{idea("run", 1, "BTC-EUR", trade.Buy)}, []string{"a"}, nil)
+		require.NoError(t, err)
+		_, _, err = d.InsertProposal(ctx, proposalOf("own"), "anna")
+		require.NoError(t, err)
+		if auto {
+			require.Empty(t, d.told("anna"))
+			continue
+		}
+		events := d.told("anna")
+		require.Equal(t, []outbox.Kind{outbox.Waiting}, kindsOf(events), "what a person proposed waits for nobody")
+		require.Equal(t, "run-1", events[0].ProposalID)
+		require.Contains(t, events[0].Text(), "waits for a person until")
+	}
+}
+
+func proposalOf(id string) trade.Proposal {
+	p := idea("x", 1, "ETH-EUR", trade.Buy)
+	p.ID, p.ExpiresAt = id, time.Now().Add(time.Hour)
+	return p
+}
+
+func TestAnOverrideThatNeedsASecondPersonIsTold(t *testing.T) {
+	t.Parallel()
+	d := cooled(t, fourEyes("10"))
+	require.Empty(t, d.overrideByAPI(given("o1", "p", "anna")))
+	events := d.told("anna")
+	require.Equal(t, []outbox.Kind{outbox.Waiting}, kindsOf(events))
+	require.Contains(t, events[0].Text(), "Confirm override o1")
+
+	small := cooled(t, fourEyes("10000"))
+	require.Empty(t, small.overrideByAPI(given("o1", "p", "anna")))
+	require.Empty(t, small.told("anna"), "one person is enough below the policy's value")
+}
+
+func TestADifferenceAndWhatItStoppedAreToldOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.concludedAbsent("p", false)
+	before := len(d.told(""))
+	late := orderOf(c, "o-late", "new")
+	d.show(d.as(OrdersRole), late)
+	d.show(d.as(OrdersRole), late)
+	events := d.told("")[before:]
+	require.ElementsMatch(t, []outbox.Kind{outbox.Difference, outbox.Halted}, kindsOf(events))
+	for _, e := range events {
+		if e.Kind == outbox.Difference {
+			require.Equal(t, "p", e.ProposalID)
+			require.Contains(t, e.Text(), "ALARM: order o-late")
+		}
+	}
+}
+
+func TestABudgetThatIsUsedUpIsToldOnceAnHour(t *testing.T) {
+	t.Parallel()
+	d, _, _ := scanning(t)
+	for _, run := range []string{"run", "later"} {
+		require.NoError(t, d.as(ScansRole).EndScan(ctx, run, "job", "HOURLY_BUDGET_EXHAUSTED", "10 of 10 calls were made"))
+	}
+	events := d.told("anna")
+	require.Equal(t, []outbox.Kind{outbox.BudgetExhausted}, kindsOf(events))
+	require.Contains(t, events[0].Text(), "HOURLY_BUDGET_EXHAUSTED")
+}
+
+func TestMoreThanOneFailureInTenIsToldOnceAnHour(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	fail := func(id string) {
+		require.NoError(t, d.FailExecution(ctx, d.claimed(id), trade.Failure{Code: trade.ExchangeUnavailable}))
+	}
+	rates := func() (n int) {
+		for _, k := range kindsOf(d.told("")) {
+			if k == outbox.FailureRate {
+				n++
+			}
+		}
+		return n
+	}
+	for i := range 9 {
+		fail(fmt.Sprintf("f%d", i))
+	}
+	require.Zero(t, rates(), "nine say nothing")
+	d.exec(`UPDATE interlock.trade_executions SET ended_at = now() - interval '2 hours'`)
+	fail("g0")
+	for i := range 9 {
+		d.executed(fmt.Sprintf("e%d", i))
+	}
+	require.Zero(t, rates(), "one in ten is not more than one in ten")
+	fail("g1")
+	require.Equal(t, 1, rates())
+	fail("g2")
+	require.Equal(t, 1, rates())
+}
+
+func TestAFactThatIsRolledBackIsNotTold(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	err := d.inTx(ctx, func(tx pgx.Tx) error {
+		if err := appendAudit(ctx, tx, event{Chain: account, Kind: "execution.unresolved", User: "anna", Proposal: "p", Body: map[string]any{}}); err != nil {
+			return err
+		}
+		return context.Canceled
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, d.told(""))
+}
+
+// Whoever reads on after the last ID must meet every event, however
+// transactions of many accounts overlap.
+func TestConcurrentCommittersLoseNoEvent(t *testing.T) {
+	t.Parallel()
+	const writers, each = 8, 40
+	d := newDesk(t)
+	for w := range writers {
+		d.exec(`INSERT INTO interlock.accounts (id, venue, rest_url) VALUES ($1, 'paper', 'http://127.0.0.1:1')`, fmt.Sprintf("w%d", w))
+	}
+	seen := make(chan []outbox.Event)
+	go func() { seen <- d.follow(writers * each) }()
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				state := []trade.TradingState{trade.Halted, trade.Active}[i%2]
+				if err := d.SetTradingState(ctx, fmt.Sprintf("w%d", w), state, "olga", fmt.Sprint(i)); err != nil {
+					d.t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	events := <-seen
+	require.Len(t, events, writers*each)
+	last := map[string]int64{}
+	for _, e := range events {
+		require.Greater(t, e.ID, last[e.AccountID])
+		last[e.AccountID] = e.ID
+	}
+}
+
+// follow reads on after the last ID, as a stream does, until it has met enough
+// or nothing comes any more.
+func (d desk) follow(enough int) (met []outbox.Event) {
+	var last int64
+	for quiet := time.Now(); len(met) < enough && time.Since(quiet) < 10*time.Second; {
+		list, err := d.Events(ctx, AllAccounts, "", last, 50)
+		if err != nil {
+			d.t.Error(err)
+			return met
+		}
+		for _, e := range list {
+			met, last, quiet = append(met, e), e.ID, time.Now()
+		}
+	}
+	return met
+}
