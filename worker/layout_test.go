@@ -17,13 +17,16 @@ func imports(t *testing.T, pkg string) []string {
 }
 
 func TestImportsPointInward(t *testing.T) {
-	adapters := []string{"internal/analyst", "internal/postgres", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack"}
+	adapters := []string{"internal/analyst", "internal/postgres", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack", "internal/notify"}
 	forbidden := map[string][]string{
 		"internal/trade":          append([]string{"go.temporal.io/sdk/workflow", "github.com/jackc/pgx/v5", "net/http", "os/exec"}, prefixed(adapters)...),
 		"workflows":               prefixed(adapters),
 		"activities/proposals":    prefixed(adapters),
 		"activities/orders":       prefixed(adapters),
 		"activities/scans":        prefixed(adapters),
+		"activities/notify":       prefixed(adapters),
+		"internal/notify":         prefixed(adapters[:6]),
+		"internal/outbox":         append([]string{"go.temporal.io/sdk/workflow", "net/http", "os/exec"}, prefixed(adapters)...),
 		"internal/paper":          {"interlock/internal/trade", "interlock/internal/postgres"},
 		"internal/postgres":       prefixed(append([]string{"internal/analyst"}, adapters[2:]...)),
 		"internal/bitvavo/orders": {"interlock/internal/postgres", "interlock/internal/paper", "github.com/bitvavo/go-bitvavo-api"},

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"interlock/activities/notify"
 	"interlock/activities/scans"
 )
 
@@ -37,18 +38,20 @@ func (r *registry) RegisterActivity(a any) {
 // A name more is a right more: only role orders, on its placing queue, has
 // PlaceOrder, and nobody but role proposals hosts workflows.
 func TestEachRoleHostsTheseActivitiesAndNoOthers(t *testing.T) {
-	var proposals, place, follow, looks registry
+	var proposals, place, follow, looks, tell registry
 	registerProposals(&proposals, nil, nil, nil)
 	registerOrders(&place, &follow, ordersHost{})
 	registerScans(&looks, &scans.Activities{})
-	require.ElementsMatch(t, []string{"Proposal", "Reconcile", "Sweep", "Scan"}, proposals.workflows)
+	require.ElementsMatch(t, []string{"Proposal", "Reconcile", "Sweep", "Scan", "Notify"}, proposals.workflows)
 	require.ElementsMatch(t, []string{
 		"Cancel", "Conclude", "Expire", "FailExecution", "Preflight", "ReadState", "RecordOrder", "Resolve", "StoreOverride", "StartProposal", "Sweep",
 	}, proposals.activities)
 	require.ElementsMatch(t, []string{"PlaceOrder"}, place.activities)
 	require.ElementsMatch(t, []string{"FindOrder", "ReadOrder", "FollowOrder", "CancelOrder", "Reconcile"}, follow.activities)
 	require.ElementsMatch(t, []string{"ReadMarket", "ReserveCall", "Propose", "SettleCall", "StoreIdeas", "EndScan"}, looks.activities)
-	for _, r := range []registry{place, follow, looks} {
+	registerNotify(&tell, &notify.Activities{})
+	require.ElementsMatch(t, []string{"DueRules", "Deliver"}, tell.activities)
+	for _, r := range []registry{place, follow, looks, tell} {
 		require.Empty(t, r.workflows)
 	}
 }

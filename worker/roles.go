@@ -53,9 +53,11 @@ func registerProposals(w worker.Registry, c client.Client, store *postgres.Store
 // that hangs takes no place there.
 func hostNotify(c client.Client, act *notify.Activities) worker.Worker {
 	w := worker.New(c, workflows.NotifyQueue, worker.Options{WorkerStopTimeout: drainWithin, DisableWorkflowWorker: true})
-	w.RegisterActivity(act)
+	registerNotify(w, act)
 	return w
 }
+
+func registerNotify(w worker.Registry, act *notify.Activities) { w.RegisterActivity(act) }
 
 // venue is all that role orders asks of an exchange.
 type venue interface {

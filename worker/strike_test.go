@@ -20,9 +20,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.temporal.io/sdk/activity"
 
+	notifying "interlock/activities/notify"
 	bitvavo "interlock/internal/bitvavo/orders"
 	"interlock/internal/config"
 	"interlock/internal/devstack/devtest"
+	"interlock/internal/outbox"
 	"interlock/internal/postgres"
 	"interlock/internal/trade"
 )
@@ -45,7 +47,7 @@ func TestMain(m *testing.M) {
 // strike says where a worker falls, and how.
 type strike struct {
 	Role     string // what the worker hosts
-	Proposal string // whose life is struck
+	Proposal string // whose life is struck; empty: whichever workflow's
 	At       string // activity and step, as in PlaceOrder/row
 	After    bool   // after the step, else before it
 	Nth      int    // at which passing
@@ -95,6 +97,7 @@ func (s *striker) standBetween(ctx context.Context, p *process) (err error) {
 	}
 	p.closers = append(p.closers, p.store.Close)
 	p.attempts = struckAttempts{p.store, s}
+	p.deliveries, p.sender = struckDeliveries{p.store, s}, struckSender{p.sender, s}
 	if p.exchange == nil {
 		return nil
 	}
@@ -113,7 +116,7 @@ func (s *striker) pass(ctx context.Context, step string, after bool) {
 		return
 	}
 	now := activity.GetInfo(ctx)
-	if now.WorkflowExecution.ID != s.Proposal || now.ActivityType.Name+"/"+step != s.At {
+	if s.Proposal != "" && now.WorkflowExecution.ID != s.Proposal || now.ActivityType.Name+"/"+step != s.At {
 		return
 	}
 	if s.passed.Add(1) == int64(s.Nth) {
@@ -264,6 +267,40 @@ func (e struckExchange) Cancel(ctx context.Context, market trade.Market, orderID
 	e.striker.pass(ctx, "cancel", false)
 	defer e.striker.pass(ctx, "cancel", true)
 	return e.venue.Cancel(ctx, market, orderID)
+}
+
+// struckDeliveries strikes around what the notifier writes. Each is a
+// transaction of its own.
+type struckDeliveries struct {
+	notifying.Deliveries
+	striker *striker
+}
+
+func (d struckDeliveries) TakeDelivery(ctx context.Context, rule string, most int, within time.Duration) (outbox.Delivery, error) {
+	d.striker.pass(ctx, "take", false)
+	next, err := d.Deliveries.TakeDelivery(ctx, rule, most, within)
+	if err == nil {
+		d.striker.pass(ctx, "take", true)
+	}
+	return next, err
+}
+
+func (d struckDeliveries) Delivered(ctx context.Context, eventID int64, rule string) error {
+	d.striker.pass(ctx, "delivered", false)
+	defer d.striker.pass(ctx, "delivered", true)
+	return d.Deliveries.Delivered(ctx, eventID, rule)
+}
+
+// struckSender strikes around what leaves the machine.
+type struckSender struct {
+	notifying.Sender
+	striker *striker
+}
+
+func (s struckSender) Send(ctx context.Context, d outbox.Delivery) error {
+	s.striker.pass(ctx, "send", false)
+	defer s.striker.pass(ctx, "send", true)
+	return s.Sender.Send(ctx, d)
 }
 
 // struckTransport strikes between the signature and the first byte, and

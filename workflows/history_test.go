@@ -122,7 +122,7 @@ func (b *bench) lives(d time.Duration) { b.life.Proposal.ExpiresAt = time.Now().
 func TestEveryStoredHistoryReplays(t *testing.T) {
 	histories, err := filepath.Glob(filepath.Join(historyDir, "*.json"))
 	require.NoError(t, err)
-	require.Len(t, histories, len(proposalPaths)+len(scanPaths)+2+len(older), "run make history")
+	require.Len(t, histories, len(proposalPaths)+len(scanPaths)+2+1+len(older), "run make history")
 	for _, name := range older {
 		require.Contains(t, histories, filepath.Join(historyDir, name))
 	}
@@ -177,6 +177,7 @@ func registerAll(r interface {
 	r.RegisterWorkflowWithOptions(Reconcile, workflow.RegisterOptions{Name: ReconcileType})
 	r.RegisterWorkflowWithOptions(Sweep, workflow.RegisterOptions{Name: SweepType})
 	r.RegisterWorkflowWithOptions(Scan, workflow.RegisterOptions{Name: ScanType})
+	r.RegisterWorkflowWithOptions(Notify, workflow.RegisterOptions{Name: NotifyType})
 }
 
 // live is a running workflow on a real server.

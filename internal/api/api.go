@@ -61,6 +61,7 @@ type Store interface {
 	Policies
 	Overrides
 	ScanJobs
+	Events
 	SeenWorkflow(ctx context.Context, proposalID string) error
 	Ping(ctx context.Context) error
 }
@@ -119,8 +120,9 @@ const (
 
 type server struct {
 	Config
-	mux   *http.ServeMux
-	turns turns
+	mux     *http.ServeMux
+	turns   turns
+	streams *streams
 }
 
 // New makes the handler of the whole API. It does not fail: what is down
@@ -138,7 +140,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Metrics == nil {
 		cfg.Metrics = uncounted{}
 	}
-	s := &server{Config: cfg, mux: http.NewServeMux()}
+	s := &server{Config: cfg, mux: http.NewServeMux(), streams: newStreams()}
 	s.register()
 	return s
 }
@@ -146,11 +148,15 @@ func New(cfg Config) http.Handler {
 // NewServer serves handler on addr, bounded against clients that are slow or
 // send without end.
 func NewServer(addr string, handler http.Handler) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Addr: addr, Handler: handler, MaxHeaderBytes: 16 << 10,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 45 * time.Second, IdleTimeout: time.Minute,
 	}
+	if streaming, does := handler.(interface{ EndStreams() }); does {
+		server.RegisterOnShutdown(streaming.EndStreams)
+	}
+	return server
 }
 
 type uncounted struct{}

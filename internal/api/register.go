@@ -39,6 +39,7 @@ Every other status says that this request placed nothing, except 503: unless it 
 	huma.Register(api, operation("putPolicy", http.MethodPut, "/api/trading/policy", "Set your policy for the next execution",
 		describe("Every field is required. An equal policy keeps its version."), unchecked), s.putPolicy)
 	s.registerScans(api)
+	s.registerEvents(api)
 	huma.Register(api, operation("live", http.MethodGet, livePath, "Whether the process answers", public), s.live)
 	huma.Register(api, operation("ready", http.MethodGet, readyPath, "Whether database and Temporal answer", public), s.ready)
 	s.publish(api.OpenAPI())
