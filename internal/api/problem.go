@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +20,11 @@ import (
 const (
 	InvalidRequest       = "INVALID_REQUEST"
 	Unauthorized         = "UNAUTHORIZED"
+	Forbidden            = "FORBIDDEN"
+	TooManyRequests      = "TOO_MANY_REQUESTS"
+	IdentityUnavailable  = "IDENTITY_UNAVAILABLE"
+	TradingStateConflict = "TRADING_STATE_CONFLICT"
+	ResolveRefused       = "RESOLVE_REFUSED"
 	NotFound             = "NOT_FOUND"
 	MethodNotAllowed     = "METHOD_NOT_ALLOWED"
 	BodyTooLarge         = "BODY_TOO_LARGE"
@@ -42,6 +49,9 @@ type Problem struct {
 	ExchangeCode   string               `json:"exchangeCode,omitempty" doc:"The exchange's own error code"`
 	Order          *workflows.OrderView `json:"order,omitempty" doc:"The order the proposal has already"`
 	NotAfter       *time.Time           `json:"notAfter,omitempty" doc:"Whatever became of this request, it does not trade after this time unless it was claimed before"`
+
+	retryAfter time.Duration // of 429
+	why        string        // for the log, when it is more than the message
 }
 
 // Block is one check that did not pass.
@@ -70,6 +80,9 @@ func problem(status int, code, format string, args ...any) *Problem {
 // write answers outside huma's handlers.
 func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) //nolint:errchkjson // the client may be gone
 }
