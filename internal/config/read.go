@@ -111,14 +111,17 @@ func (r *reader) operatorID() int64 {
 	return id
 }
 
-func (r *reader) tradeRPS() float64 {
-	text := r.get("BITVAVO_TRADE_RPS")
+func (r *reader) tradeRPS() float64 { return r.rate("BITVAVO_TRADE_RPS", DefaultTradeRPS) }
+
+// rate reads how often something may be done.
+func (r *reader) rate(name string, otherwise float64) float64 {
+	text := r.get(name)
 	if text == "" {
-		return DefaultTradeRPS
+		return otherwise
 	}
 	rps, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(rps > 0 && rps <= 1000) {
-		r.problem("BITVAVO_TRADE_RPS", fmt.Sprintf("%q is not usable; write orders per second, above 0 and up to 1000", text))
+		r.problem(name, fmt.Sprintf("%q is not usable; write a number per second, above 0 and up to 1000", text))
 	}
 	return rps
 }
