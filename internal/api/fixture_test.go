@@ -190,6 +190,16 @@ func execute(t *testing.T, url, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
+// rows counts what is stored.
+func (d *door) rows(sql string) (n int) {
+	d.t.Helper()
+	conn, err := pgx.Connect(ctx, d.url)
+	require.NoError(d.t, err)
+	defer conn.Close(ctx)
+	require.NoError(d.t, conn.QueryRow(ctx, sql).Scan(&n))
+	return n
+}
+
 func (d *door) account(id string) {
 	d.t.Helper()
 	require.NoError(d.t, d.owner.CreateAccount(ctx, postgres.Account{ID: id, Venue: "paper", RESTURL: "http://127.0.0.1:1/v2"}))
