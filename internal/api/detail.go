@@ -36,7 +36,7 @@ func linesOf(text string) []Detail {
 		d := Detail{Location: "body", Message: line}
 		if field, message, found := strings.Cut(line, ": "); found && !strings.Contains(field, " ") {
 			d.Location, d.Message = "body."+field, message
-			if field == "body" || strings.HasPrefix(field, "body.") || strings.HasPrefix(field, "body[") {
+			if place, _, _ := strings.Cut(field, "."); field != place && (place == "body" || place == "query") || field == "body" || field == "query" {
 				d.Location = field
 			}
 		}

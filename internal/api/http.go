@@ -51,6 +51,9 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 	if refusal == nil {
 		refusal = checkBody(r)
 	}
+	if refusal == nil {
+		refusal = checkQuery(r.URL.RawQuery)
+	}
 	if refusal != nil {
 		if refusal.Status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Bearer")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -77,7 +78,8 @@ type policyOutput struct{ Body PolicyView }
 func (s *server) putPolicy(ctx context.Context, in *policyInput) (*policyOutput, error) {
 	p, err := trade.ParsePolicy(in.Body.raw)
 	if err != nil {
-		return nil, invalid(err)
+		whole := strings.TrimPrefix(err.Error(), "policy: ") // here that is the body
+		return nil, invalid(errors.New(whole))
 	}
 	who := whoAsks(ctx)
 	bound, cancel := context.WithTimeout(ctx, recordsPatience)

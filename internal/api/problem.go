@@ -125,6 +125,10 @@ func errNoProposal(id string) *Problem {
 	return problem(http.StatusNotFound, NotFound, "there is no proposal %s of yours", clipped(id))
 }
 
+func errNoOverride(proposalID, id string) *Problem {
+	return problem(http.StatusNotFound, NotFound, "there is no override %s of %s", clipped(id), proposalID)
+}
+
 func errNoScanJob(id string) *Problem {
 	return problem(http.StatusNotFound, NotFound, "there is no scan job %s of yours", clipped(id))
 }

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -87,7 +90,7 @@ func (w *walk) see(token json.Token) {
 		w.problem("is null; leave it out, or give a value")
 	case json.Number:
 		if _, err := strconv.ParseFloat(t.String(), 64); err != nil {
-			w.problem(fmt.Sprintf(`%s is no number that can be kept; amounts are strings, like "0.25"`, clipped(t.String())))
+			w.problem(fmt.Sprintf(`%s is no number that can be kept; write amounts as strings, like "0.25"`, clipped(t.String())))
 		}
 	}
 	w.passed()
@@ -135,4 +138,25 @@ func (w *walk) problem(what string) {
 		}
 	}
 	w.problems = append(w.problems, fmt.Errorf("%s: %s", path.String(), what))
+}
+
+// checkQuery refuses what net/url would drop, or take the first of.
+func checkQuery(raw string) *Problem {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return invalid(fmt.Errorf("query: %w; write name=value, joined by &, with %%XX for what is special", err))
+	}
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		switch {
+		case len(query[name]) > 1:
+			problems = append(problems, fmt.Errorf("query.%s: is given %d times; keep one", clipped(name), len(query[name])))
+		case !utf8.ValidString(name + query[name][0]):
+			problems = append(problems, fmt.Errorf("query.%s: is not UTF-8; write it in UTF-8", clipped(name)))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return invalid(err)
+	}
+	return nil
 }

@@ -29,8 +29,10 @@ func (s *Store) StoreOverride(ctx context.Context, o trade.Override, via string)
 			return err
 		}
 		var known bool
-		if known, problem, err = knownOverride(ctx, tx, o); err != nil || known {
-			return err
+		if trade.CheckID("id", o.ID) == nil { // else it is refused below
+			if known, problem, err = knownOverride(ctx, tx, o); err != nil || known {
+				return err
+			}
 		}
 		return s.keepOverride(ctx, tx, p, o, via, &problem)
 	})

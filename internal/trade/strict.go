@@ -21,7 +21,7 @@ func objectFields(data []byte) (fields map[string]json.RawMessage, repeated []st
 	for dec.More() {
 		name, raw, err := nextField(dec)
 		if err != nil {
-			return nil, nil, fmt.Errorf("is not valid JSON: %w", err)
+			return nil, nil, notJSON(err)
 		}
 		if _, twice := fields[name]; twice {
 			repeated = append(repeated, name)
@@ -29,12 +29,19 @@ func objectFields(data []byte) (fields map[string]json.RawMessage, repeated []st
 		fields[name] = raw
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, nil, fmt.Errorf("is not valid JSON: %w", err)
+		return nil, nil, notJSON(err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, nil, errors.New("something follows the JSON object; remove it")
 	}
 	return fields, repeated, nil
+}
+
+func notJSON(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("is not valid JSON: it ends too early; write one whole JSON object")
+	}
+	return fmt.Errorf("is not valid JSON: %w; write one JSON object", err)
 }
 
 func nextField(dec *json.Decoder) (name string, raw json.RawMessage, err error) {
