@@ -114,7 +114,7 @@ func also(status int) option {
 
 // public operations need no token.
 func public(op *huma.Operation) {
-	op.Security, op.Errors = nil, []int{http.StatusServiceUnavailable}
+	op.Security, op.Errors = nil, []int{http.StatusBadRequest, http.StatusServiceUnavailable}
 }
 
 // unchecked leaves the body to the handler, which knows better.

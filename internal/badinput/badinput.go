@@ -92,7 +92,7 @@ func NotTexts() []Value {
 func Deep(levels int) string { return long("[", levels) + long("]", levels) }
 
 // Documents are texts that are no document like valid, which is a JSON object
-// that is written in one line.
+// that is written in one line and has a field.
 func Documents(valid string) []Value {
 	body := strings.TrimSuffix(strings.TrimSpace(valid), "}")
 	first, _, _ := strings.Cut(body, ",")
