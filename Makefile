@@ -14,6 +14,7 @@ help: ## list the targets
 
 test: tools ## all tests, with the race detector
 	go test -race -timeout 20m -p 2 ./...
+	@command -v node >/dev/null && command -v npm >/dev/null || echo "NOTE: the tests with Node clients DID NOT RUN: node and npm are not on the PATH"
 
 tools: ## fetch or build what the tests need
 	go run ./internal/devstack/tools

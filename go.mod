@@ -2,6 +2,8 @@ module interlock
 
 go 1.26.0
 
+ignore node_modules
+
 require (
 	dario.cat/mergo v1.0.1 // indirect
 	github.com/BurntSushi/toml v1.4.0 // indirect

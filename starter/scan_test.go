@@ -55,7 +55,7 @@ func TestScansRunAndTradesFillWithinTwoMinutesOfUp(t *testing.T) {
 	code, _, errs := s.run("budget", "clear", "--user", "scanner")
 	require.Equal(t, 2, code)
 	require.Contains(t, errs, "--reason")
-	require.Contains(t, s.must("budget", "clear", "--user", "scanner", "--reason", "test"), "begins anew")
+	require.Contains(t, s.must("budget", "clear", "--user", "scanner", "--reason", "test", "--yes"), "begins anew")
 	require.Contains(t, s.must("audit", "verify"), "sound")
 }
 
@@ -77,7 +77,7 @@ func TestAJobIsAddedTriggeredAndDeleted(t *testing.T) {
 	require.Empty(t, ledger(t, s), "without autoExecute nothing trades")
 	s.must("scan", "backfill", "mine", "--from", time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339), "--to", time.Now().UTC().Format(time.RFC3339))
 	require.Eventually(t, func() bool { return len(s.scan("mine").Runs) >= 3 }, time.Minute, 200*time.Millisecond)
-	require.Contains(t, s.must("scan", "delete", "mine", "--reason", "test"), "is deleted")
+	require.Contains(t, s.must("scan", "delete", "mine", "--reason", "test", "--yes"), "is deleted")
 	code, _, _ = s.run("scan", "show", "mine")
 	require.Equal(t, 7, code)
 	require.False(t, strings.Contains(s.must("scan", "list"), "mine"))

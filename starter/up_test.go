@@ -64,7 +64,7 @@ func TestHaltNeedsNeitherTemporalNorAPI(t *testing.T) {
 	pid, err := strconv.Atoi(s.urls()["pid-api"])
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-	require.Contains(t, s.must("resume", "--reason", "test"), "ACTIVE")
+	require.Contains(t, s.must("resume", "--reason", "test", "--yes"), "ACTIVE")
 	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
 	require.Contains(t, s.must("execute", "p"), "(filled)")
 	require.Empty(t, ledgerOf(t, s, "BTC-EUR"))

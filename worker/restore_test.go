@@ -197,7 +197,7 @@ func (h *house) operator(args ...string) (code int, out string) {
 		"DATABASE_URL": address, "TEMPORAL_ADDRESS": h.stack.server.Address, "TEMPORAL_NAMESPACE": h.stack.server.Namespace,
 	}
 	var printed bytes.Buffer
-	code = cli.Run(ctx, append(args, "--state", ""), func(name string) string { return env[name] }, &printed, &printed)
+	code = cli.Run(ctx, append(args, "--state", ""), func(name string) string { return env[name] }, nil, &printed, &printed)
 	return code, printed.String()
 }
 

@@ -65,13 +65,13 @@ func TestUnresolvedIsShownHoldsItsAssetAndEndsByAPersonsWord(t *testing.T) {
 		require.Contains(t, out, shown)
 	}
 
-	code, out = h.operator("resolve", "seen", "--order", "00000000-0000-4000-8000-000000000000", "--actor", "olga", "--reason", "a guess")
+	code, out = h.operator("resolve", "seen", "--order", "00000000-0000-4000-8000-000000000000", "--actor", "olga", "--reason", "a guess", "--yes")
 	require.Equal(t, 3, code, out)
 	require.Contains(t, out, "refused: it could not be checked at the exchange")
 	require.Contains(t, h.state("seen").Word.Problem, "could not be checked")
 	require.Equal(t, 1, h.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.resolve' AND body->>'problem' <> ''`))
 
-	code, out = h.operator("resolve", "seen", "--order", h.orderID("seen"), "--actor", "olga", "--reason", "it is in the web page")
+	code, out = h.operator("resolve", "seen", "--order", h.orderID("seen"), "--actor", "olga", "--reason", "it is in the web page", "--yes")
 	require.Zero(t, code, out)
 	require.Contains(t, out, string(trade.Executed))
 	require.Equal(t, trade.Executed, h.execute("other").Status)
@@ -85,7 +85,7 @@ func (h *house) contradicted(id string) {
 	h.t.Helper()
 	h.loses(id, noAnswerNow)
 	h.eventually(time.Minute, "the word counts once no request can act any more", func() bool {
-		code, _ := h.operator("resolve", id, "--absent", "--actor", "olga", "--reason", "support says so")
+		code, _ := h.operator("resolve", id, "--absent", "--actor", "olga", "--reason", "support says so", "--yes")
 		return code == 0
 	})
 	h.becomes(id, trade.Failed, 20*time.Second)

@@ -67,6 +67,15 @@ func (b ProposalBody) proposal(who view.Identity, now time.Time) (trade.Proposal
 	return p, nil
 }
 
+// Check says what of b could not be stored, every field at once; nil when b is
+// a proposal. Whether its ID is another's only the records know.
+func (b ProposalBody) Check(now time.Time) error {
+	if _, refusal := b.proposal(view.Identity{UserID: "anybody", AccountID: "any"}, now); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
 // checkExpiry keeps times within what every program can write. One that is
 // past is no mistake: the same request may come again.
 func checkExpiry(at, now time.Time) error {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,8 @@ and is not a language model: it buys what is above the mean of its last closes
 and sells what is below. Its model is called ` + demoanalyst.ModelName + `.
 
 POST /admin/mode {"mode": MODE, "count": N} makes the next N answers misbehave,
-all of them without a count; an empty mode ends it. The modes are ` + modes() + `.`,
+all of them without a count; an empty mode ends it. The modes are:
+` + modes() + `.`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runAnalyst(ctx, port) }),
 	}
 	cmd.Flags().IntVar(&port, "port", 8095, "port on 127.0.0.1; 0 picks a free one")
@@ -32,17 +34,11 @@ all of them without a count; an empty mode ends it. The modes are ` + modes() + 
 }
 
 func modes() string {
-	text := ""
-	for i, m := range demoanalyst.Modes() {
-		if i > 0 {
-			text += ", "
-		}
-		if i == 4 {
-			text += "\n"
-		}
-		text += string(m)
+	names := make([]string, 0, len(demoanalyst.Modes()))
+	for _, m := range demoanalyst.Modes() {
+		names = append(names, string(m))
 	}
-	return text
+	return strings.Join(wrap(strings.Join(names, ", "), width), "\n")
 }
 
 func (a *app) runAnalyst(ctx context.Context, port int) error {

@@ -29,8 +29,6 @@ func (a *app) auditShow() *cobra.Command {
 		Long: `Tells one proposal's life in plain sentences, from what the model saw to the
 fill: every request with the checks that blocked it, every override, attempt,
 look and conclusion. With --json the rows are shown as they are stored.`,
-		Example: `  starter audit show first
-  starter audit show first --json`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			return a.operate(ctx, func(store *postgres.Store) error { return a.tellStory(ctx, store, args[0]) })
 		}),
@@ -80,9 +78,6 @@ of each chain is named.
 Whoever owns the database can write a whole chain anew. So keep exports
 elsewhere: with --against, everything up to that export's heads must still be
 there and the same.`,
-		Example: `  starter audit verify
-  starter audit verify audit.jsonl
-  starter audit verify --against audit.jsonl`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			marks, err := headsOf(against)
 			if err != nil {
@@ -164,8 +159,6 @@ func (a *app) auditExport() *cobra.Command {
 		Long: `Writes every audit row as a line of JSON, chain by chain, and at the end each
 chain's head: its number of rows and the hash of the last. Keep it where the
 owner of the database cannot write. A file is there completely or not at all.`,
-		Example: `  starter audit export > audit.jsonl
-  starter audit export --output audit-2026-01-31.jsonl`,
 		RunE: a.does(func(ctx context.Context, _ []string) error {
 			return a.operate(ctx, func(store *postgres.Store) error {
 				if output == "" {

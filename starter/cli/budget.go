@@ -60,6 +60,9 @@ func (a *app) budgetClear() *cobra.Command {
 				return err
 			}
 			return a.operate(ctx, func(store *postgres.Store) error {
+				if err := a.sure(ctx, "lets the scans of %s spend a whole budget again", user); err != nil {
+					return err
+				}
 				if err := store.ClearBudget(ctx, user, who.actor, who.reason); err != nil {
 					return err
 				}
@@ -70,5 +73,5 @@ func (a *app) budgetClear() *cobra.Command {
 	}
 	who.flags(cmd)
 	cmd.Flags().StringVar(&user, "user", "", "whose budget (required)")
-	return cmd
+	return a.asks(cmd)
 }

@@ -22,7 +22,7 @@ func (a *app) chaos() *cobra.Command {
 	var seeds int
 	var keep bool
 	cmd := a.printsJSON(&cobra.Command{
-		Use: "chaos", Short: "Break everything under a seed, and check that no order was doubled or lost", Args: cobra.NoArgs,
+		Use: "chaos", Short: "Break everything under a seed; no order may be doubled or lost", Args: cobra.NoArgs,
 		Long: `Brings up a stack of its own in a temporary folder, with several workers per
 role, and sends proposals through it while the exchange misbehaves, workers are
 killed and frozen, workflows are reset, terminated and deleted, and database,
@@ -37,9 +37,6 @@ have their own timing, so the same seed repeats the plan, not every outcome.
 Exit code 1 means that a promise was broken, or that something planned never
 struck, in which case the run proves less than it says. The state folder is then
 kept, and its name printed.`,
-		Example: `  go run ./starter chaos --seed 7
-  go run ./starter chaos --seed 7 --proposals 400 --duration 90s --rate 6
-  go run ./starter chaos --seed 100 --seeds 20 --json > report.json`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runChaos(ctx, s, seeds, keep) }),
 	})
 	flags := cmd.Flags()

@@ -19,7 +19,6 @@ func (a *app) confirm() *cobra.Command {
 		Long: `Stands behind an override that somebody else gave, which a policy asks for above
 its "fourEyes". It is refused to whoever gave it. Who you are is what your token
 says, so it takes a token of your own, of role operator for another user.`,
-		Example: `  starter confirm first 5810c400-d4d7-52fc-9b34-3c956c5e52a2 --reason "seen too"`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			if err := needReason(body.Reason); err != nil {
 				return err

@@ -24,8 +24,8 @@ func (a *app) demo() *cobra.Command {
 		Long: `Tries every guarantee as a user would, and prints what was done, what happened
 and whether it held. It uses the stack that runs on the state folder, if that
 has a paper exchange of its own, and then kills its orders worker once and halts
-its account for a moment. Without one it brings up its own in a temporary folder.
-Exit code 1 means that a guarantee did not hold.`,
+its account for a moment. Without one it brings up its own in a temporary
+folder. Exit code 1 means that a guarantee did not hold.`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runDemo(ctx) }),
 	})
 }

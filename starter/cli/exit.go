@@ -59,15 +59,20 @@ func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	code := exitFailed
 	var e *exitError
-	if errors.As(err, &e) {
-		code = e.code
-	}
-	if e == nil || !e.silent {
+	if !errors.As(err, &e) || !e.silent {
 		fmt.Fprintln(stderr, "starter: "+oneLine(err.Error()))
 	}
-	return code
+	return exitCode(err)
+}
+
+// exitCode is the code that err ends with.
+func exitCode(err error) int {
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return exitFailed
 }
 
 // oneLine joins the lines of a joined error.

@@ -20,8 +20,8 @@ the running stack. "down" goes back one version, "to 0" removes everything.`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.migrateTo(ctx, upward) }),
 	}
 	step := func(use, short string, target func(current, latest int32) int32) *cobra.Command {
-		return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs,
-			RunE: a.does(func(ctx context.Context, _ []string) error { return a.migrateTo(ctx, target) })}
+		return a.asks(&cobra.Command{Use: use, Short: short, Args: cobra.NoArgs,
+			RunE: a.does(func(ctx context.Context, _ []string) error { return a.migrateTo(ctx, target) })})
 	}
 	cmd.AddCommand(
 		step("up", "Bring the schema to the newest version", upward),
@@ -33,7 +33,7 @@ the running stack. "down" goes back one version, "to 0" removes everything.`,
 func upward(_, latest int32) int32 { return latest }
 
 func (a *app) migrateToVersion() *cobra.Command {
-	return &cobra.Command{
+	return a.asks(&cobra.Command{
 		Use: "to N", Short: "Bring the schema to version N, up or down", Args: cobra.ExactArgs(1),
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			version, err := strconv.ParseInt(args[0], 10, 32)
@@ -42,7 +42,15 @@ func (a *app) migrateToVersion() *cobra.Command {
 			}
 			return a.migrateTo(ctx, func(int32, int32) int32 { return int32(version) })
 		}),
+	})
+}
+
+// lost says what going back to a version takes away.
+func lost(version int32) string {
+	if version == 0 {
+		return "deletes every proposal, order, trade and audit row of Interlock for ever"
 	}
+	return fmt.Sprintf("takes the schema back to version %d and deletes what only newer versions keep", version)
 }
 
 type migration struct {
@@ -86,6 +94,11 @@ func (a *app) migrateTo(ctx context.Context, target func(current, latest int32) 
 		return ends(exitUsage, fmt.Errorf("version: %d is unknown; the newest is %d", version, latest))
 	case version == latest:
 		err = migrations.Up(ctx, url)
+	case version < current:
+		if err := a.sure(ctx, "%s", lost(version)); err != nil {
+			return err
+		}
+		err = migrations.To(ctx, url, version)
 	default:
 		err = migrations.To(ctx, url, version)
 	}

@@ -105,6 +105,11 @@ func (a *app) stateChange(c stateChange) *cobra.Command {
 				state = trade.Reducing
 			}
 			return a.operate(ctx, func(store *postgres.Store) error {
+				if state == trade.Active {
+					if err := a.sure(ctx, "lets %s trade again", scopeName(account)); err != nil {
+						return err
+					}
+				}
 				if err := store.SetTradingState(ctx, account, state, who.actor, who.reason); err != nil {
 					return err
 				}
@@ -116,8 +121,16 @@ func (a *app) stateChange(c stateChange) *cobra.Command {
 	cmd.Flags().StringVar(&account, "account", postgres.AllAccounts, "only this account; * is all of them")
 	if c.state == trade.Halted {
 		cmd.Flags().BoolVar(&reducing, "reducing", false, "still allow sells of what is held")
+		return a.printsJSON(cmd)
 	}
-	return a.printsJSON(cmd)
+	return a.printsJSON(a.asks(cmd))
+}
+
+func scopeName(account string) string {
+	if account == postgres.AllAccounts {
+		return "every account that is not halted by itself"
+	}
+	return "account " + account
 }
 
 func (a *app) showStates(ctx context.Context, store *postgres.Store) error {

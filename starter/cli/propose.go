@@ -29,8 +29,8 @@ func (a *app) propose() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "propose (--market M --side S --quote Q | --file FILE)",
 		Short: "Store one proposal or many, and perhaps execute each",
-		Long: `Stores a proposal, or with --file many: JSON lines, or CSV whose first line names
-the fields (id, market, side, orderType, amount, amountQuote, price,
+		Long: `Stores a proposal, or with --file many: JSON lines, or CSV whose first line
+names the fields (id, market, side, orderType, amount, amountQuote, price,
 expectedPrice, confidence, rationale, source, expiresAt). With --execute each is
 executed, and the totals are printed: executed, and blocked by code.
 

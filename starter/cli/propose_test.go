@@ -21,8 +21,9 @@ func TestProposalsAreReadFromLinesAndCSVAlike(t *testing.T) {
 	require.Len(t, lines, 2)
 	rows, err := parseProposals([]byte("\xef\xbb\xbfid,market,side,amount\na,BTC-EUR,buy,0.1\nb,ETH-EUR,sell,\n"))
 	require.NoError(t, err)
-	require.JSONEq(t, `{"id":"a","market":"BTC-EUR","side":"buy","amount":"0.1"}`, string(rows[0]))
-	require.JSONEq(t, `{"id":"b","market":"ETH-EUR","side":"sell"}`, string(rows[1]))
+	require.JSONEq(t, `{"id":"a","market":"BTC-EUR","side":"buy","amount":"0.1"}`, string(rows[0].body))
+	require.JSONEq(t, `{"id":"b","market":"ETH-EUR","side":"sell"}`, string(rows[1].body))
+	require.Equal(t, []int{1, 3, 2, 3}, []int{lines[0].line, lines[1].line, rows[0].line, rows[1].line})
 }
 
 func TestUnreadableFileOfProposalsIsRefusedWhole(t *testing.T) {
@@ -49,9 +50,9 @@ func FuzzParseProposals(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, bodies)
-		for _, body := range bodies {
+		for _, e := range bodies {
 			var object map[string]any
-			require.NoError(t, json.Unmarshal(body, &object))
+			require.NoError(t, json.Unmarshal(e.body, &object))
 		}
 	})
 }
@@ -77,9 +78,9 @@ func fakeAPI(t *testing.T, replies ...string) (env map[string]string, executes *
 			return
 		}
 		var p struct{ ID, Market string }
-		if err := json.NewDecoder(r.Body).Decode(&p); err != nil || p.Market == "" {
-			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `{"status":400,"code":"INVALID_REQUEST","message":"body.market: is missing"}`)
+		if err := json.NewDecoder(r.Body).Decode(&p); err != nil || p.ID == "taken" {
+			w.WriteHeader(http.StatusConflict)
+			fmt.Fprint(w, `{"status":409,"code":"PROPOSAL_CONFLICT","message":"the ID is another proposal's"}`)
 			return
 		}
 		w.WriteHeader(http.StatusCreated)
@@ -128,30 +129,50 @@ func TestFileOfProposalsIsCountedByOutcome(t *testing.T) {
 	t.Parallel()
 	env, executes := fakeAPI(t, executedReply, blockedReply, executedReply)
 	file := filepath.Join(t.TempDir(), "p.jsonl")
-	require.NoError(t, os.WriteFile(file, []byte(`{"id":"a","market":"BTC-EUR"}
-{"id":"b","market":"BTC-EUR"}
-{"id":"c"}
-{"id":"d","market":"ETH-EUR"}
-`), 0o600))
+	const rest = `"side":"buy","amountQuote":"25"}`
+	require.NoError(t, os.WriteFile(file, []byte(`{"id":"a","market":"BTC-EUR",`+rest+`
+{"id":"b","market":"BTC-EUR",`+rest+`
+
+{"id":"taken","market":"BTC-EUR",`+rest+`
+{"id":"d","market":"ETH-EUR",`+rest), 0o600))
 	code, out, _ := run(t, env, "propose", "--file", file, "--execute", "--json")
-	require.Zero(t, code)
+	require.Equal(t, exitFailed, code, "one was not stored")
 	require.EqualValues(t, 3, executes.Load())
 	var sum tally
 	require.NoError(t, json.Unmarshal([]byte(out), &sum))
 	require.Equal(t, map[string]int{"EXECUTED": 2, "COOLDOWN_BLOCKED": 1, "NOT STORED": 1}, sum.Outcomes)
 	require.Equal(t, 2, sum.Orders)
 	require.Equal(t, "25", sum.Filled["ETH-EUR"].Quote.String())
-	require.Contains(t, sum.Problems[0], "body.market: is missing")
+	require.Contains(t, sum.Problems[0], "line 4: PROPOSAL_CONFLICT")
 
 	_, out, _ = run(t, env, "propose", "--file", file, "--execute")
 	require.Contains(t, out, "COOLDOWN_BLOCKED  1")
 	require.Regexp(t, `BTC-EUR +1 +0.1 +25 +0.05`, out)
 }
 
+func TestEveryLineThatHoldsNoProposalIsNamedBeforeOneIsSent(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "p.jsonl")
+	require.NoError(t, os.WriteFile(file, []byte(`{"id":"a","market":"BTC-EUR","side":"buy","amount":"1"}
+{"id":"b","market":"BTC-EUR","side":"buy","amount":"-1"}
+{"id":"c c","market":"btc","side":"hold","amount":"NaN"}
+{"id":"d","market":"BTC-EUR","side":"buy","amount":"1","leverage":"10"}
+{"id":"e","market":"BTC-EUR","side":"buy","amount":1}
+`), 0o600))
+	code, out, errs := run(t, map[string]string{"INTERLOCK_API_URL": "http://127.0.0.1:1", "INTERLOCK_TOKEN": "secret"}, "propose", "--file", file)
+	require.Equal(t, exitUsage, code)
+	require.Empty(t, out)
+	require.Equal(t, 1, strings.Count(errs, "\n"), "one line")
+	for _, says := range []string{"nothing was stored", "line 2: ", "-1", "line 3: ", "line 4: ", "leverage", "line 5: ", "amount"} {
+		require.Contains(t, errs, says)
+	}
+	require.NotContains(t, errs, "line 1:")
+}
+
 func TestDeadAPIEndsAFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "p.csv")
-	require.NoError(t, os.WriteFile(file, []byte("market,side\nBTC-EUR,buy\nBTC-EUR,buy\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("id,market,side,amount\na,BTC-EUR,buy,1\nb,BTC-EUR,buy,1\n"), 0o600))
 	env := map[string]string{"INTERLOCK_API_URL": "http://127.0.0.1:1", "INTERLOCK_TOKEN": "secret"}
 	code, _, errs := run(t, env, "propose", "--file", file)
 	require.Equal(t, exitUnavailable, code)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -22,14 +23,18 @@ import (
 const maxProposals = 64 << 20
 
 // proposeFile stores every proposal of a file and prints what became of them.
-// One that is refused is counted, and the others go on; an API that cannot be
-// reached ends it.
+// A line that holds none is found before anything is sent. One that the API
+// refuses is counted, and the others go on: the exit code is 1 then. An API that
+// cannot be reached ends it.
 func (a *app) proposeFile(ctx context.Context, f proposeFlags) error {
 	text, err := readInput(f.file, maxProposals)
 	if err != nil {
 		return ends(exitUsage, fmt.Errorf("--file: %w", err))
 	}
 	bodies, err := parseProposals(text)
+	if err == nil {
+		err = checkAll(bodies, time.Now())
+	}
 	if err != nil {
 		return ends(exitUsage, fmt.Errorf("--file: %s: %w", f.file, err))
 	}
@@ -38,46 +43,77 @@ func (a *app) proposeFile(ctx context.Context, f proposeFlags) error {
 		return err
 	}
 	sum := newTally()
-	if err := eachOf(ctx, bodies, f.parallel, func(ctx context.Context, body json.RawMessage) error {
-		return r.proposeOne(ctx, body, f.execute, sum)
+	if err := eachOf(ctx, bodies, f.parallel, func(ctx context.Context, e entry) error {
+		return r.proposeOne(ctx, e, f.execute, sum)
 	}); err != nil {
 		return errors.Join(err, a.showTally(sum))
 	}
 	return a.showTally(sum)
 }
 
-// eachOf runs do for every body, parallel ones at a time, and stops at the
+// entry is a proposal as a line of the file says it.
+type entry struct {
+	line int
+	body json.RawMessage
+}
+
+// checkAll finds every line that holds no proposal before one is sent.
+func checkAll(entries []entry, now time.Time) error {
+	var problems []string
+	for _, e := range entries {
+		var body api.ProposalBody
+		dec := json.NewDecoder(bytes.NewReader(e.body))
+		dec.DisallowUnknownFields()
+		err := dec.Decode(&body)
+		if err == nil {
+			err = body.Check(now)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("line %d: %s", e.line, oneLine(err.Error())))
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(problems) - mostProblems; n > 0 {
+		problems, more = problems[:mostProblems], fmt.Sprintf(" | and %d more", n)
+	}
+	return fmt.Errorf("nothing was stored: %s%s", strings.Join(problems, " | "), more)
+}
+
+// eachOf runs do for every entry, parallel ones at a time, and stops at the
 // first error.
-func eachOf(ctx context.Context, bodies []json.RawMessage, parallel int, do func(context.Context, json.RawMessage) error) error {
+func eachOf(ctx context.Context, entries []entry, parallel int, do func(context.Context, entry) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	queue := make(chan json.RawMessage)
+	queue := make(chan entry)
 	var running sync.WaitGroup
 	for range parallel {
 		running.Go(func() {
-			for body := range queue {
-				if err := do(ctx, body); err != nil {
+			for e := range queue {
+				if err := do(ctx, e); err != nil {
 					stop(err)
 				}
 			}
 		})
 	}
-	for _, body := range bodies {
+	for _, e := range entries {
 		if ctx.Err() != nil {
 			break
 		}
-		queue <- body
+		queue <- e
 	}
 	close(queue)
 	running.Wait()
 	return context.Cause(ctx)
 }
 
-func (r *remote) proposeOne(ctx context.Context, body json.RawMessage, execute bool, sum *tally) error {
+func (r *remote) proposeOne(ctx context.Context, e entry, execute bool, sum *tally) error {
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // another one has failed; eachOf reports it
 	}
-	reply, err := r.propose(ctx, body)
+	reply, err := r.propose(ctx, e.body)
 	if err != nil {
 		return err
 	}
@@ -87,7 +123,7 @@ func (r *remote) proposeOne(ctx context.Context, body json.RawMessage, execute b
 	case reply.http == http.StatusServiceUnavailable, reply.http == http.StatusUnauthorized:
 		return refused
 	case refused != nil:
-		sum.count("NOT STORED", nil, "", oneLine(refused.Error()))
+		sum.count(notStored, nil, "", fmt.Sprintf("line %d: %s", e.line, oneLine(refused.Error())))
 		return nil
 	}
 	if !execute {
@@ -104,7 +140,7 @@ func (r *remote) proposeOne(ctx context.Context, body json.RawMessage, execute b
 
 // parseProposals reads JSON lines, or CSV when the text does not begin with an
 // object. A line that is neither is an error with its number.
-func parseProposals(text []byte) ([]json.RawMessage, error) {
+func parseProposals(text []byte) ([]entry, error) {
 	text = bytes.TrimPrefix(bytes.TrimSpace(text), []byte("\xef\xbb\xbf"))
 	if len(text) == 0 {
 		return nil, errNoProposals
@@ -115,8 +151,8 @@ func parseProposals(text []byte) ([]json.RawMessage, error) {
 	return parseCSV(text)
 }
 
-func parseLines(text []byte) ([]json.RawMessage, error) {
-	var bodies []json.RawMessage
+func parseLines(text []byte) ([]entry, error) {
+	var entries []entry
 	number := 0
 	for line := range bytes.Lines(text) {
 		number++
@@ -126,14 +162,14 @@ func parseLines(text []byte) ([]json.RawMessage, error) {
 		if line[0] != '{' || !json.Valid(line) {
 			return nil, fmt.Errorf("line %d: is no JSON object", number)
 		}
-		bodies = append(bodies, json.RawMessage(line))
+		entries = append(entries, entry{number, json.RawMessage(line)})
 	}
-	return bodies, nil
+	return entries, nil
 }
 
 // parseCSV turns each row into an object of texts; empty cells are left out.
 // What the fields mean is for the API to judge.
-func parseCSV(text []byte) ([]json.RawMessage, error) {
+func parseCSV(text []byte) ([]entry, error) {
 	rows := csv.NewReader(bytes.NewReader(text))
 	rows.TrimLeadingSpace = true
 	header, err := rows.Read()
@@ -143,7 +179,7 @@ func parseCSV(text []byte) ([]json.RawMessage, error) {
 	if !slices.Contains(header, "market") || !slices.Contains(header, "side") {
 		return nil, fmt.Errorf("header: %q names no market and side; the first line must name the fields", strings.Join(header, ","))
 	}
-	var bodies []json.RawMessage
+	var entries []entry
 	for {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
@@ -162,12 +198,13 @@ func parseCSV(text []byte) ([]json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		bodies = append(bodies, body)
+		line, _ := rows.FieldPos(0)
+		entries = append(entries, entry{line, body})
 	}
-	if len(bodies) == 0 {
+	if len(entries) == 0 {
 		return nil, errNoProposals
 	}
-	return bodies, nil
+	return entries, nil
 }
 
 // tally counts what became of many proposals, and adds up their fills, so that
@@ -189,6 +226,9 @@ type filled struct {
 }
 
 func newTally() *tally { return &tally{Outcomes: map[string]int{}, Filled: map[string]filled{}} }
+
+// notStored is the outcome of a proposal that the API refused.
+const notStored = "NOT STORED"
 
 // mostProblems is how many refusals are worth reading.
 const mostProblems = 5
@@ -225,14 +265,18 @@ func (a *app) showTally(s *tally) error {
 		t.add(outcome, strconv.Itoa(s.Outcomes[outcome]))
 	}
 	t.add("total", strconv.Itoa(s.Total))
+	refused := 0
+	if s.Outcomes[notStored] > 0 {
+		refused = exitFailed
+	}
 	if err := a.show(s, t); err != nil || a.json {
-		return err
+		return errors.Join(err, answered(refused))
 	}
 	for _, p := range s.Problems {
 		fmt.Fprintln(a.out, "  "+p)
 	}
 	if len(s.Filled) == 0 {
-		return nil
+		return answered(refused)
 	}
 	fmt.Fprintln(a.out)
 	fills := &table{header: []string{"MARKET", "ORDERS", "AMOUNT", "QUOTE", "FEE"}}
@@ -241,7 +285,7 @@ func (a *app) showTally(s *tally) error {
 		fills.add(market, strconv.Itoa(f.Orders), f.Base.String(), f.Quote.String(), f.Fee.String())
 	}
 	fills.print(a.out)
-	return nil
+	return answered(refused)
 }
 
 func sorted[V any](m map[string]V) []string {

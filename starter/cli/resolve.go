@@ -25,9 +25,9 @@ func (a *app) resolve() *cobra.Command {
 		Use: "resolve ID (--order ID | --absent) --reason WHY", Short: "Say what became of an unresolved order", Args: cobra.ExactArgs(1),
 		Long: `Gives a person's word on an order of unknown fate: the order it is at the
 exchange, or that there is none. It counts only while the proposal is UNRESOLVED
-and past every deadline, and a named order must match market, side and amount. It
-waits until the word was weighed, and prints what stood against it if anything.
-Exit code 3 means that it was refused.`,
+and past every deadline, and a named order must match market, side and amount.
+It waits until the word was weighed, and prints what stood against it if
+anything. Exit code 3 means that it was refused.`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			if err := who.check(); err != nil {
 				return err
@@ -37,6 +37,9 @@ Exit code 3 means that it was refused.`,
 			}
 			request.Actor, request.Reason = who.actor, who.reason
 			return a.converse(ctx, func(ctx context.Context, c client.Client) error {
+				if err := a.sure(ctx, "%s", saying(args[0], request)); err != nil {
+					return err
+				}
 				result, err := say(ctx, c, args[0], request)
 				if err != nil {
 					return err
@@ -48,7 +51,14 @@ Exit code 3 means that it was refused.`,
 	who.flags(cmd)
 	cmd.Flags().StringVar(&request.OrderID, "order", "", "the exchange's ID of the order")
 	cmd.Flags().BoolVar(&request.Absent, "absent", false, "there is no such order")
-	return a.printsJSON(cmd)
+	return a.printsJSON(a.asks(cmd))
+}
+
+func saying(id string, r workflows.ResolveRequest) string {
+	if r.Absent {
+		return "says that " + id + " placed no order: it may then be executed again, and if there is one, it is doubled"
+	}
+	return "says that order " + r.OrderID + " is the one of " + id
 }
 
 // say gives a word to a proposal's workflow and waits until it was weighed.

@@ -28,15 +28,16 @@ const exitCodes = `Exit codes:
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	return Run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	return Run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 }
 
 // Run runs one command and returns its exit code. An error is one line on
-// stderr.
-func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	a := &app{getenv: getenv, out: stdout, progress: stderr}
+// stderr. A command that cannot be taken back asks on stdin, if that is a
+// terminal.
+func Run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{getenv: getenv, in: stdin, out: stdout, progress: stderr}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -51,10 +52,12 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // app is what every command works with.
 type app struct {
 	getenv   func(string) string
+	in       io.Reader
 	out      io.Writer
 	progress io.Writer
 	state    string
 	json     bool
+	yes      bool
 	running  bool // the command line was understood
 }
 
@@ -74,11 +77,11 @@ INTERLOCK_TOKEN.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	dir, _ := devstack.DefaultStateDir() // without a home --state must be given
 	root.PersistentFlags().StringVar(&a.state, "state", dir, "state folder of the stack")
 	root.AddCommand(a.up(), a.demo(), a.chaos(), a.serve(), a.exchange(), a.analyst(), a.scan(), a.budget(), a.migrate(), a.account(), a.token(), a.halt(), a.resume(), a.audit(),
 		a.policy(), a.propose(), a.execute(), a.override(), a.confirm(), a.cancel(), a.resolve(), a.status())
+	a.explain(root)
 	return root
 }
 

@@ -314,6 +314,9 @@ func (a *app) scanDelete() *cobra.Command {
 				return err
 			}
 			return a.withJob(ctx, args[0], func(store *postgres.Store, temporal client.Client, j scan.Job) error {
+				if err := a.sure(ctx, "deletes scan job %s, whose name is never given again", j.ID); err != nil {
+					return err
+				}
 				j.Note = who.reason
 				if err := store.DeleteScanJob(ctx, j, who.actor); err != nil {
 					return err
@@ -327,5 +330,5 @@ func (a *app) scanDelete() *cobra.Command {
 		}),
 	}
 	who.flags(cmd)
-	return cmd
+	return a.asks(cmd)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,22 +15,34 @@ import (
 func (a *app) status() *cobra.Command {
 	var filter postgres.ProposalFilter
 	var status string
-	var differences bool
+	var differences, watch bool
 	cmd := &cobra.Command{
 		Use: "status [ID]", Short: "List proposals, or show everything about one", Args: cobra.MaximumNArgs(1),
 		Long: `Lists proposals, the newest first, under the trading state; or shows one with
-every check's inputs, every attempt and every look. What the exchange has and the
-records do not, or have otherwise, is listed too. It reads the database, so it
-works with Temporal and the API down, and shows the proposals of all users; only
-when the next look for an unresolved order is, Temporal must say.`,
+every check's inputs, every attempt and every look. What the exchange has and
+the records do not, or have otherwise, is listed too. It reads the database, so
+it works with Temporal and the API down, and shows the proposals of all users;
+only when the next look for an unresolved order is, Temporal must say.
+
+With --watch a list goes on until Ctrl-C, which ends it with 0. One proposal is
+watched until it is over: 0 when it is EXECUTED, 1 when it FAILED, 5 when it is
+EXPIRED or CANCELLED.`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
-			if len(args) == 1 {
+			var err error
+			if filter.Status, err = parseStatus(status); err != nil {
+				return err
+			}
+			switch {
+			case watch && len(args) == 1:
+				return a.watchOne(ctx, args[0])
+			case watch:
+				return a.watchList(ctx, filter)
+			case len(args) == 1:
 				return a.showOne(ctx, args[0])
 			}
 			if differences {
 				return a.operate(ctx, func(store *postgres.Store) error { return a.listDifferences(ctx, store, filter.AccountID) })
 			}
-			filter.Status = trade.Status(strings.ToUpper(status))
 			return a.operate(ctx, func(store *postgres.Store) error { return a.showList(ctx, store, filter) })
 		}),
 	}
@@ -38,6 +51,7 @@ when the next look for an unresolved order is, Temporal must say.`,
 	cmd.Flags().StringVar(&status, "status", "", "only with this status, like unresolved")
 	cmd.Flags().StringVar(&filter.Before, "before", "", "the page after this proposal")
 	cmd.Flags().BoolVar(&differences, "differences", false, "only what differs between the exchange and the records")
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on until Ctrl-C, or until the one proposal is over")
 	cmd.Flags().IntVar(&filter.Limit, "limit", 20, "at most so many")
 	return a.printsJSON(cmd)
 }
@@ -102,4 +116,17 @@ func blockCodes(blocks []trade.Block) string {
 		codes[i] = string(b.Code)
 	}
 	return strings.Join(codes, " ")
+}
+
+// parseStatus reads a status in any case; empty is every one.
+func parseStatus(text string) (trade.Status, error) {
+	status := trade.Status(strings.ToUpper(text))
+	if text == "" || slices.Contains(trade.Statuses(), status) {
+		return status, nil
+	}
+	names := make([]string, 0, len(trade.Statuses()))
+	for _, s := range trade.Statuses() {
+		names = append(names, strings.ToLower(string(s)))
+	}
+	return "", ends(exitUsage, fmt.Errorf("--status: %q is no status; use one of %s", text, strings.Join(names, ", ")))
 }

@@ -50,10 +50,13 @@ func (a *app) tokenCreate() *cobra.Command {
 }
 
 func (a *app) tokenRevoke() *cobra.Command {
-	return &cobra.Command{
+	return a.asks(&cobra.Command{
 		Use: "revoke ID", Short: "End a token at once", Args: cobra.ExactArgs(1),
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			return a.operate(ctx, func(store *postgres.Store) error {
+				if err := a.sure(ctx, "ends token %s for ever", args[0]); err != nil {
+					return err
+				}
 				if err := store.RevokeToken(ctx, args[0], whoami()); err != nil {
 					return err
 				}
@@ -61,7 +64,7 @@ func (a *app) tokenRevoke() *cobra.Command {
 				return nil
 			})
 		}),
-	}
+	})
 }
 
 func (a *app) tokenList() *cobra.Command {
