@@ -340,8 +340,11 @@ export interface components {
             proposalId: string;
             /** @description As the audit names this request */
             requestId: string;
-            /** @example EXECUTED */
-            status: string;
+            /**
+             * @example EXECUTED
+             * @enum {string}
+             */
+            status: "PENDING" | "EXECUTING" | "UNRESOLVED" | "EXECUTED" | "FAILED" | "EXPIRED" | "CANCELLED";
         };
         ExecutionView: {
             /** Format: int64 */
@@ -370,7 +373,8 @@ export interface components {
             looks: number;
             /** @description The request that won the claim */
             requestId: string;
-            status: string;
+            /** @enum {string} */
+            status: "PENDING" | "EXECUTING" | "UNRESOLVED" | "EXECUTED" | "FAILED" | "EXPIRED" | "CANCELLED";
         };
         FailureView: {
             /** @example EXCHANGE_REFUSED */
@@ -386,12 +390,18 @@ export interface components {
         IdeaView: {
             /** Format: int64 */
             number: number;
-            /** @description proposed, duplicate or refused */
-            outcome: string;
+            /**
+             * @description proposed, duplicate or refused
+             * @enum {string}
+             */
+            outcome: "proposed" | "duplicate" | "refused";
             proposalId?: string;
             reason?: string;
-            /** @description Of the proposal */
-            status?: string;
+            /**
+             * @description Of the proposal
+             * @enum {string}
+             */
+            status?: "PENDING" | "EXECUTING" | "UNRESOLVED" | "EXECUTED" | "FAILED" | "EXPIRED" | "CANCELLED";
             /** @description As the model wrote it: data, never to be trusted */
             text: string;
         };
@@ -508,7 +518,9 @@ export interface components {
              */
             limitOrderTTL: string;
             /** @description By base asset, like {"BTC":"0.01"}, or "unlimited"; an asset that is not listed may not trade */
-            maxOrderBase: unknown;
+            maxOrderBase: {
+                [key: string]: string;
+            } | "unlimited";
             /**
              * @description Quote asset, or "unlimited"
              * @example 250.00
@@ -519,8 +531,13 @@ export interface components {
              * @example 0.6
              */
             minConfidence: string;
-            /** @description What scans may spend on language models: {"callsPerDay", "callsPerHour", "tokensPerDay", "costPerDay"}, each a whole number (the cost a decimal string, in euro) or "unlimited" */
-            modelBudget: unknown;
+            /** @description What scans may spend on language models; the cost is in euro */
+            modelBudget: {
+                callsPerDay: number | "unlimited";
+                callsPerHour: number | "unlimited";
+                costPerDay: string;
+                tokensPerDay: number | "unlimited";
+            };
             /**
              * @description Part of the reference price, either way
              * @example 0.02
@@ -537,16 +554,20 @@ export interface components {
              */
             reconcileMaxAge: string;
             /** @description Like {"executions":20,"window":"1h"}, or "unlimited" */
-            repeatThrottle: unknown;
+            repeatThrottle: {
+                /** Format: int64 */
+                executions: number;
+                window: string;
+            } | "unlimited";
             /**
              * @description IANA name; its midnight starts a trading day
              * @example Europe/Amsterdam
              */
             timeZone: string;
             /** @description Whole number, or "unlimited"; per calendar day in timeZone */
-            tradesPerDay: unknown;
+            tradesPerDay: number | "unlimited";
             /** @description Whole number, or "unlimited"; in the last 60 minutes */
-            tradesPerHour: unknown;
+            tradesPerHour: number | "unlimited";
             /** @description Take no override from plain Temporal signals and updates */
             verifiedOverridesOnly?: boolean;
         };
@@ -579,8 +600,11 @@ export interface components {
             notAfter?: string;
             /** @description The order the proposal has already */
             order?: components["schemas"]["OrderView"];
-            /** @description Where the proposal is in its life */
-            proposalStatus?: string;
+            /**
+             * @description Where the proposal is in its life
+             * @enum {string}
+             */
+            proposalStatus?: "PENDING" | "EXECUTING" | "UNRESOLVED" | "EXECUTED" | "FAILED" | "EXPIRED" | "CANCELLED";
             /**
              * Format: int64
              * @description HTTP status
@@ -658,8 +682,11 @@ export interface components {
             /** @example BTC-EUR */
             market: string;
             order?: components["schemas"]["OrderView"];
-            /** @example market */
-            orderType: string;
+            /**
+             * @example market
+             * @enum {string}
+             */
+            orderType: "market" | "limit";
             /**
              * Format: int64
              * @description In force when it was stored, then the one it was claimed under; 0: none
@@ -667,11 +694,17 @@ export interface components {
             policyVersion: number;
             price?: string;
             rationale?: string;
-            /** @example buy */
-            side: string;
+            /**
+             * @example buy
+             * @enum {string}
+             */
+            side: "buy" | "sell";
             source?: string;
-            /** @example PENDING */
-            status: string;
+            /**
+             * @example PENDING
+             * @enum {string}
+             */
+            status: "PENDING" | "EXECUTING" | "UNRESOLVED" | "EXECUTED" | "FAILED" | "EXPIRED" | "CANCELLED";
             /** Format: date-time */
             updatedAt: string;
             userId: string;
@@ -730,7 +763,7 @@ export interface components {
              *       "1h"
              *     ]
              */
-            intervals?: string[];
+            intervals?: ("1m" | "5m" | "15m" | "30m" | "1h" | "2h" | "4h" | "6h" | "8h" | "12h" | "1d")[];
             /**
              * @description Each due time is put off by up to this
              * @example 10s
@@ -782,7 +815,7 @@ export interface components {
             every?: string;
             id: string;
             inputPrice: string;
-            intervals: string[];
+            intervals: ("1m" | "5m" | "15m" | "30m" | "1h" | "2h" | "4h" | "6h" | "8h" | "12h" | "1d")[];
             jitter: string;
             markets: string[];
             /** Format: int64 */
@@ -813,7 +846,8 @@ export interface components {
             claimed: boolean;
             failure?: components["schemas"]["FailureView"];
             order?: components["schemas"]["OrderView"];
-            status: string;
+            /** @enum {string} */
+            status: "PENDING" | "EXECUTING" | "UNRESOLVED" | "EXECUTED" | "FAILED" | "EXPIRED" | "CANCELLED";
         };
     };
     responses: never;
@@ -875,6 +909,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1061,6 +1104,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -1202,6 +1254,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1383,6 +1444,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict */
             409: {
                 headers: {
@@ -1483,6 +1553,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1665,6 +1744,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict */
             409: {
                 headers: {
@@ -1810,6 +1898,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1984,6 +2081,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -2066,6 +2172,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2162,6 +2277,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Entity Too Large */
             413: {
                 headers: {
@@ -2247,6 +2371,15 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict */
             409: {
                 headers: {
@@ -2312,6 +2445,15 @@ export interface operations {
                     "application/json": components["schemas"]["HealthOutputBody"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error */
             500: {
                 headers: {
@@ -2348,6 +2490,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthOutputBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description Internal Server Error */
