@@ -42,7 +42,7 @@ func (s Shares) apart() time.Duration {
 	if s.most < cutOff {
 		return Window * cutOff / time.Duration(s.most)
 	}
-	return Window / time.Duration(s.most/cutOff)
+	return Window/time.Duration(s.most/cutOff) + 1 // rounded up: else one more fits
 }
 
 // spent lists the turns of the own share that still count.
