@@ -33,7 +33,8 @@ func Up(ctx context.Context, url string) error {
 	})
 }
 
-// To brings the database to the given version, up or down.
+// To brings the database to the given version, up or down. Down is refused with
+// ErrInFlight while an execution is EXECUTING or UNRESOLVED.
 func To(ctx context.Context, url string, version int32) error {
 	return with(ctx, url, func(m *migrate.Migrator) error { return m.MigrateTo(ctx, version) })
 }
@@ -60,6 +61,9 @@ func with(ctx context.Context, url string, do func(*migrate.Migrator) error) err
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := direct(ctx, conn); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
 	if _, err := conn.Exec(ctx, ensureSchemaSQL); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -70,8 +74,9 @@ func with(ctx context.Context, url string, do func(*migrate.Migrator) error) err
 	if err := m.LoadMigrations(files); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
+	refuseInFlight(m)
 	if err := do(m); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return fmt.Errorf("migrate: %w", inFlight(err))
 	}
 	return nil
 }
