@@ -6,14 +6,21 @@ package migrations
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
+
+	"interlock/internal/pooler"
 )
 
 //go:embed *.sql
 var files embed.FS
+
+// ErrPooled is that a pooler stands before the database. The lock that keeps
+// rivals apart belongs to a session, and a pooler hands sessions on.
+var ErrPooled = errors.New("a pooler stands before the database, and its sessions cannot hold the lock of a migration: use the database's direct address")
 
 const versionTable = "interlock.schema_version"
 
@@ -61,8 +68,12 @@ func with(ctx context.Context, url string, do func(*migrate.Migrator) error) err
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if err := direct(ctx, conn); err != nil {
+	pooled, err := pooler.Between(ctx, conn)
+	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
+	}
+	if pooled {
+		return fmt.Errorf("migrate: %w", ErrPooled)
 	}
 	if _, err := conn.Exec(ctx, ensureSchemaSQL); err != nil {
 		return fmt.Errorf("migrate: %w", err)

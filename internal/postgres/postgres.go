@@ -17,6 +17,7 @@ import (
 
 	pgxdecimal "github.com/jackc/pgx-shopspring-decimal"
 
+	"interlock/internal/pooler"
 	"interlock/internal/trade"
 )
 
@@ -59,7 +60,6 @@ func Open(ctx context.Context, url string, options ...Option) (*Store, error) {
 			cfg.ConnConfig.RuntimeParams[name] = value
 		}
 	}
-	poolable(cfg.ConnConfig)
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	for _, change := range options {
 		change(cfg)
@@ -68,25 +68,16 @@ func Open(ctx context.Context, url string, options ...Option) (*Store, error) {
 		pgxdecimal.Register(conn.TypeMap())
 		return nil
 	}
+	first, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := nameless(first, cfg.ConnConfig); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	ping, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := pool.Ping(ping); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("open database: %w", err)
-	}
 	return &Store{pool: pool}, nil
-}
-
-// poolable makes connections work through a pooler: a named statement would stay
-// in a session, and a pooler hands sessions on.
-func poolable(cfg *pgx.ConnConfig) {
-	if cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
-		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	}
 }
 
 // Connect is one connection of its own to url, directly or through a
@@ -96,8 +87,26 @@ func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	poolable(cfg)
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	return pgx.ConnectConfig(ctx, cfg)
+}
+
+// nameless stops cfg from naming statements when a pooler stands before the
+// database: a name would stay in a session that others get. Directly, a named
+// statement saves the server its planning.
+func nameless(ctx context.Context, cfg *pgx.ConnConfig) error {
+	look := cfg.Copy()
+	look.Tracer = nil
+	conn, err := pgx.ConnectConfig(ctx, look)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	pooled, err := pooler.Between(ctx, conn)
+	if pooled && cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	return err
 }
 
 // Close waits for running transactions and closes every connection.
