@@ -214,17 +214,21 @@ func (s *Source) selection(t Table, whats []string) string {
 		}
 		column := pgx.Identifier{t.Reads[what]}.Sanitize()
 		switch t.types[t.Reads[what]] {
-		case instants[1]:
-			column = "(" + column + " AT TIME ZONE " + literal(s.opts.Zone) + ")"
-			fallthrough
 		case instants[0]:
-			column = "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+			column = instantText(column)
+		case instants[1]:
+			column = instantText("(" + column + " AT TIME ZONE " + literal(s.opts.Zone) + ")")
 		default:
 			column += "::text"
 		}
 		sql += column
 	}
 	return sql + " FROM " + pgx.Identifier{s.opts.Schema, t.Name}.Sanitize()
+}
+
+// instantText leaves infinity as the word it is.
+func instantText(column string) string {
+	return "coalesce(to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), " + column + "::text)"
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

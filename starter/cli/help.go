@@ -123,6 +123,10 @@ starter import --account main --from postgres://… --policies drafts \
     --user-map 6f1c0e5e-1111-4222-8333-444455556666=anna
 starter import --account main --schema trading \
     --column trade_history.executed_at=created_at --time-zone UTC`,
+	"starter export trades": `
+starter export trades --account main > back.sql
+starter export trades --account main --format csv \
+    --since 2026-01-31T00:00:00Z`,
 	"starter account create": "\nstarter account create main \\\n    --rest-url https://api.bitvavo.com/v2 --label \"first account\"",
 	"starter account list":   "\nstarter account list",
 	"starter token create":   "\nstarter token create --user anna\nstarter token create --user anna --account main --label \"her phone\"",
