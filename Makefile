@@ -7,13 +7,16 @@ WORKFLOWCHECK_VERSION := v0.6.0
 RUNS ?= 50000
 SEED ?= 1
 
-.PHONY: help test tools vet lint workflowcheck replay history fuzz mutants simulate check
+.PHONY: help test tools vet lint workflowcheck replay history fuzz mutants simulate check pooled
 
 help: ## list the targets
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 test: tools ## all tests, with the race detector
 	go test -race -timeout 20m -p 2 ./...
+
+pooled: ## the stores again, behind a pgbouncer in transaction mode
+	INTERLOCK_TEST_POOLED=1 go test -count=1 -timeout 10m ./internal/postgres
 
 tools: ## fetch or build what the tests need
 	go run ./internal/devstack/tools

@@ -27,7 +27,7 @@ BEGIN
 	SELECT * INTO other FROM closed_elsewhere WHERE proposal_id = NEW.id;
 	IF FOUND THEN
 		RAISE EXCEPTION 'proposal % is % in the earlier system, which began it: propose it under a new ID', NEW.id, other.status
-			USING ERRCODE = 'restrict_violation';
+			USING ERRCODE = 'unique_violation';
 	END IF;
 	RETURN NEW;
 END $$;

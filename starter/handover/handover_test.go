@@ -268,7 +268,7 @@ func TestProposalThatWasBegunThereIsNeverExecutedHere(t *testing.T) {
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'proposal.cancel' AND proposal_id = $1`, executed))
 
 	err := d.propose(failed, "ETH-EUR", trade.Buy)
-	require.ErrorIs(t, err, postgres.ErrInvalid)
+	require.ErrorIs(t, err, postgres.ErrConflict)
 	require.ErrorContains(t, err, "is FAILED in the earlier system")
 	require.NoError(t, d.propose(pending, "ETH-EUR", trade.Sell), "nobody has begun it")
 }
@@ -288,7 +288,7 @@ func TestExecutionInFlightThereStopsTheImport(t *testing.T) {
 
 	r := d.imports(0, "--force")
 	require.Len(t, r.InFlight, 1)
-	require.ErrorIs(t, d.propose(executed, "BTC-EUR", trade.Buy), postgres.ErrInvalid)
+	require.ErrorIs(t, d.propose(executed, "BTC-EUR", trade.Buy), postgres.ErrConflict)
 }
 
 func TestProposalClaimedInBothIsShown(t *testing.T) {

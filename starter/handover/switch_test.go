@@ -96,7 +96,7 @@ func TestSwitchOverAndBack(t *testing.T) {
 	third := d.imports(0)
 	_, fresh, _, _, _ = third.row(t, "trade_history")
 	require.EqualValues(t, 1202, fresh)
-	require.ErrorIs(t, d.propose(pending, "ETH-EUR", trade.Buy), postgres.ErrInvalid)
+	require.ErrorIs(t, d.propose(pending, "ETH-EUR", trade.Buy), postgres.ErrConflict)
 	require.NoError(t, d.propose("next", "ETH-EUR", trade.Buy))
 	require.Equal(t, []trade.Code{trade.CooldownBlocked}, codes(d.ask("next")))
 	require.Equal(t, beside, d.checksum("public"))
