@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
@@ -127,7 +128,10 @@ func (s *stack) openRecords(change []func(*trade.Policy)) {
 	s.owner, err = postgres.Open(ctx, s.ownerURL)
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.owner.Close)
-	s.pool, err = pgxpool.New(ctx, s.ownerURL)
+	cfg, err := pgxpool.ParseConfig(s.ownerURL)
+	require.NoError(s.t, err)
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // a pooler may stand between
+	s.pool, err = pgxpool.NewWithConfig(ctx, cfg)
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.pool.Close)
 	require.NoError(s.t, s.owner.CreateAccount(ctx, postgres.Account{
