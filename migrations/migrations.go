@@ -6,14 +6,21 @@ package migrations
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
+
+	"interlock/internal/pooler"
 )
 
 //go:embed *.sql
 var files embed.FS
+
+// ErrPooled is that a pooler stands before the database. The lock that keeps
+// rivals apart belongs to a session, and a pooler hands sessions on.
+var ErrPooled = errors.New("a pooler stands before the database, and its sessions cannot hold the lock of a migration: use the database's direct address")
 
 const versionTable = "interlock.schema_version"
 
@@ -33,7 +40,8 @@ func Up(ctx context.Context, url string) error {
 	})
 }
 
-// To brings the database to the given version, up or down.
+// To brings the database to the given version, up or down. Down is refused with
+// ErrInFlight while an execution is EXECUTING or UNRESOLVED.
 func To(ctx context.Context, url string, version int32) error {
 	return with(ctx, url, func(m *migrate.Migrator) error { return m.MigrateTo(ctx, version) })
 }
@@ -60,6 +68,13 @@ func with(ctx context.Context, url string, do func(*migrate.Migrator) error) err
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	pooled, err := pooler.Between(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if pooled {
+		return fmt.Errorf("migrate: %w", ErrPooled)
+	}
 	if _, err := conn.Exec(ctx, ensureSchemaSQL); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -70,8 +85,9 @@ func with(ctx context.Context, url string, do func(*migrate.Migrator) error) err
 	if err := m.LoadMigrations(files); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
+	refuseInFlight(m)
 	if err := do(m); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return fmt.Errorf("migrate: %w", inFlight(err))
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func imports(t *testing.T, pkg string) []string {
 }
 
 func TestImportsPointInward(t *testing.T) {
-	adapters := []string{"internal/analyst", "internal/postgres", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack"}
+	adapters := []string{"internal/analyst", "internal/postgres", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack", "internal/earlier"}
 	forbidden := map[string][]string{
 		"internal/trade":          append([]string{"go.temporal.io/sdk/workflow", "github.com/jackc/pgx/v5", "net/http", "os/exec"}, prefixed(adapters)...),
 		"workflows":               prefixed(adapters),
@@ -32,6 +32,8 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/budget":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/prompt":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/audit":          append([]string{"go.temporal.io/sdk/workflow", "net/http", "os/exec"}, prefixed(adapters)...),
+		"internal/handover":       append([]string{"go.temporal.io/sdk/workflow", "github.com/jackc/pgx/v5", "net/http", "os/exec"}, prefixed(adapters)...),
+		"internal/earlier":        prefixed(adapters[:6]),
 		"internal/scan":           append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/analyst":        prefixed(adapters[1:]),
 		"internal/schedules":      prefixed(adapters),

@@ -50,6 +50,9 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 	if refusal == nil {
 		refusal = checkBody(r)
 	}
+	if refusal == nil {
+		refusal = checkQuery(r.URL.RawQuery)
+	}
 	if refusal != nil {
 		if refusal.Status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -57,7 +60,8 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 		refusal.write(w)
 		return route
 	}
-	s.mux.ServeHTTP(w, r.WithContext(view.WithIdentity(r.Context(), who)))
+	ctx := context.WithValue(view.WithIdentity(r.Context(), who), askedKey{}, asked{who, s.Now()})
+	s.mux.ServeHTTP(w, r.WithContext(ctx))
 	return route
 }
 
@@ -79,11 +83,21 @@ func (s *server) route(w http.ResponseWriter, r *http.Request) (string, *Problem
 	return "", problem(http.StatusNotFound, NotFound, "there is nothing here; /openapi.json describes what there is")
 }
 
-// whoAsks is who the request's token speaks for; serve has put it there.
-func whoAsks(ctx context.Context) view.Identity {
-	who, _ := view.VerifiedIn(ctx)
-	return who
+type askedKey struct{}
+
+// asked is who asks, and when; serve puts it into the request's context.
+type asked struct {
+	who view.Identity
+	at  time.Time
 }
+
+func askedIn(ctx context.Context) asked {
+	a, _ := ctx.Value(askedKey{}).(asked)
+	return a
+}
+
+// whoAsks is who the request's token speaks for.
+func whoAsks(ctx context.Context) view.Identity { return askedIn(ctx).who }
 
 // checkBody refuses what surely is no small JSON before it is read.
 func checkBody(r *http.Request) *Problem {

@@ -27,8 +27,13 @@ const (
 // DefaultAccount is the account that an embedded stack trades.
 const DefaultAccount = "paper"
 
-// DefaultTradeRPS is how many orders per second one account may place.
-const DefaultTradeRPS = 5
+// DefaultTradeRPS is how many requests per second all workers of one account
+// may send together; with fewer than MinTradeRPS no order would be ready in
+// time.
+const (
+	DefaultTradeRPS = 5
+	MinTradeRPS     = 4
+)
 
 // WorkerConfig is what one worker process runs with. Fields that its role
 // does not use are zero.
@@ -108,7 +113,7 @@ type APIConfig struct {
 	Temporal    client.Options
 	MetricsAddr string
 	JWT         JWT
-	RPS         float64  // requests per second of one user; 0 is the API's own default
+	RPS         int      // requests per second of one user; 0 is the API's own default
 	Failures    int      // per minute of one address that proves nobody; 0 is the API's own default
 	Origins     []string // pages of these may use it from a browser
 }
@@ -124,7 +129,7 @@ func API(getenv func(string) string) (APIConfig, error) {
 	cfg := APIConfig{
 		Addr: r.addr("INTERLOCK_API_ADDR", DefaultAPIAddr), DatabaseURL: r.databaseURL(true),
 		Temporal: r.temporal(), MetricsAddr: r.metricsAddr(), JWT: r.jwt(), Origins: r.origins(),
-		RPS: r.rate("INTERLOCK_API_RPS", 0), Failures: r.count("INTERLOCK_API_FAILURES", 0, 10_000),
+		RPS: r.count("INTERLOCK_API_RPS", 0, 10_000), Failures: r.count("INTERLOCK_API_FAILURES", 0, 10_000),
 	}
 	return cfg, r.err()
 }

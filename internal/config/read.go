@@ -13,6 +13,8 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+
+	"interlock/internal/rate"
 )
 
 // reader collects problems while it reads, so that a person mends all of them
@@ -111,17 +113,14 @@ func (r *reader) operatorID() int64 {
 	return id
 }
 
-func (r *reader) tradeRPS() float64 { return r.rate("BITVAVO_TRADE_RPS", DefaultTradeRPS) }
-
-// rate reads how often something may be done.
-func (r *reader) rate(name string, otherwise float64) float64 {
-	text := r.get(name)
+func (r *reader) tradeRPS() float64 {
+	text := r.get("BITVAVO_TRADE_RPS")
 	if text == "" {
-		return otherwise
+		return DefaultTradeRPS
 	}
 	rps, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(rps > 0 && rps <= 1000) {
-		r.problem(name, fmt.Sprintf("%q is not usable; write a number per second, above 0 and up to 1000", text))
+	if err != nil || !(rps >= MinTradeRPS && rps <= 1000) {
+		r.problem("BITVAVO_TRADE_RPS", fmt.Sprintf("%q is not usable; write requests per second, %d to 1000: one order takes about %d", text, MinTradeRPS, rate.PlacementRequests))
 	}
 	return rps
 }

@@ -47,9 +47,8 @@ its WebSocket API at /v2/.
 random from a seed, or follow the candles of a CSV file.
 
 The official Go and Node clients cannot say everything that the exchange wants
-by now; --lenient takes what they say, --always-lists is for the Go client alone.`,
-		Example: `  starter exchange --admin --state-file paper.state
-  starter exchange --lenient --always-lists --weight-per-minute 1000`,
+by now; --lenient takes what they say, --always-lists is for the Go client
+alone.`,
 		Args: cobra.NoArgs,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runExchange(ctx, f) }),
 	}

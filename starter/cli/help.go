@@ -28,7 +28,7 @@ var groupOf = map[string]string{
 	"propose": tradeGroup, "execute": tradeGroup, "override": tradeGroup, "confirm": tradeGroup, "cancel": tradeGroup, "policy": tradeGroup, "scan": tradeGroup,
 	"status": inspectGroup, "audit": inspectGroup, "budget": inspectGroup,
 	"halt": operateGroup, "resume": operateGroup, "resolve": operateGroup,
-	"migrate": keepGroup, "account": keepGroup, "token": keepGroup, "completion": keepGroup, "help": keepGroup,
+	"migrate": keepGroup, "import": keepGroup, "export": keepGroup, "account": keepGroup, "token": keepGroup, "completion": keepGroup, "help": keepGroup,
 }
 
 // examples are the command lines that the help of each command shows. They
@@ -54,7 +54,9 @@ starter chaos --seed 100 --seeds 20 --json > report.json`,
 	"starter serve": `
 DATABASE_URL=postgres://… TEMPORAL_ADDRESS=127.0.0.1:7233 starter serve`,
 	"starter exchange": `
-starter exchange --port 8090 --keys keys.json`,
+starter exchange --port 8090 --keys keys.json
+starter exchange --admin --state-file paper.state
+starter exchange --lenient --always-lists --weight-per-minute 1000`,
 	"starter analyst": `
 starter analyst --port 8091`,
 	"starter propose": `
@@ -117,6 +119,16 @@ starter halt --account main --reducing --reason "selling only"`,
 	"starter migrate down":   "\nstarter migrate down",
 	"starter migrate to":     "\nstarter migrate to 3",
 	"starter migrate status": "\nstarter migrate status --json",
+	"starter import": `
+starter import --account main --from postgres://… --dry-run
+starter import --account main --from postgres://… --policies drafts \
+    --user-map 6f1c0e5e-1111-4222-8333-444455556666=anna
+starter import --account main --schema trading \
+    --column trade_history.executed_at=created_at --time-zone UTC`,
+	"starter export trades": `
+starter export trades --account main > back.sql
+starter export trades --account main --format csv \
+    --since 2026-01-31T00:00:00Z`,
 	"starter account create": "\nstarter account create main \\\n    --rest-url https://api.bitvavo.com/v2 --label \"first account\"",
 	"starter account list":   "\nstarter account list",
 	"starter token create":   "\nstarter token create --user anna\nstarter token create --user anna --account main --label \"her phone\"",

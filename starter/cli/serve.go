@@ -57,7 +57,7 @@ func (a *app) runServe(ctx context.Context) error {
 	defer temporal.Close()
 	handler := api.New(api.Config{
 		Store: store, Temporal: api.NewExecutor(temporal), Metrics: measured.Metrics(), Log: log,
-		JWTs: believed(cfg.JWT), RPS: cfg.RPS, FailuresPerMinute: cfg.Failures, Origins: cfg.Origins,
+		JWTs: believed(cfg.JWT), RPS: float64(cfg.RPS), FailuresPerMinute: cfg.Failures, Origins: cfg.Origins,
 	})
 	return serveHTTP(ctx, api.NewServer(cfg.Addr, handler), log)
 }
