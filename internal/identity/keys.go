@@ -103,7 +103,7 @@ func (s *keySet) look(id string) (k publicKey, known, old bool, fault error) {
 // fail it for the others.
 func (s *keySet) refresh(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
-	_, _, _ = s.flight.Do("", func() (any, error) {
+	<-s.flight.DoChan("", func() (any, error) {
 		if !s.due() {
 			return nil, nil
 		}
