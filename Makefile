@@ -14,6 +14,7 @@ help: ## list the targets
 
 test: tools ## all tests, with the race detector
 	go test -race -timeout 20m -p 2 ./...
+	@command -v node >/dev/null && command -v npm >/dev/null || echo "NOTE: the tests with Node clients DID NOT RUN: node and npm are not on the PATH"
 
 pooled: ## the stores again, behind a pgbouncer in transaction mode
 	INTERLOCK_TEST_POOLED=1 go test -count=1 -timeout 10m ./internal/postgres

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -31,7 +32,7 @@ type strike struct {
 
 // A short campaign: everything that the long ones do, once or more.
 func TestNothingIsDoubledOrLostUnderFaults(t *testing.T) {
-	code, out, progress := starter(t, "chaos", "--seed", "5", "--proposals", "40", "--duration", "25s", "--rate", "8", "--json")
+	code, out, progress := starter(t, "chaos", "--seed", "5", "--proposals", "40", "--duration", "25s", "--rate", "8", "--keep", "--json")
 	campaigns := decode[map[string][]campaign](t, out)["campaigns"]
 	require.Len(t, campaigns, 1, progress)
 	c := campaigns[0]
@@ -48,15 +49,24 @@ func TestNothingIsDoubledOrLostUnderFaults(t *testing.T) {
 	require.GreaterOrEqual(t, c.Orders, c.Statuses["EXECUTED"])
 	require.Greater(t, c.Attempts, c.Orders)
 	require.Contains(t, c.Replay, "chaos --seed 5 --proposals 40 --duration 25s --rate 8")
-	requireGone(t, progress)
+	dir := campaignFolder(t, progress)
+	defer os.RemoveAll(dir)
+	require.Empty(t, left(t, dir))
+	noSecretIn(t, dir)
+}
+
+func campaignFolder(t *testing.T, progress string) string {
+	t.Helper()
+	first, _, _ := strings.Cut(progress, "\n")
+	_, dir, found := strings.Cut(first, "bringing up a stack in ")
+	require.True(t, found, first)
+	return dir
 }
 
 // requireGone asks for the folder and the processes of a campaign's stack.
 func requireGone(t *testing.T, progress string) {
 	t.Helper()
-	first, _, _ := strings.Cut(progress, "\n")
-	_, dir, found := strings.Cut(first, "bringing up a stack in ")
-	require.True(t, found, first)
+	dir := campaignFolder(t, progress)
 	require.NoDirExists(t, dir)
 	require.Empty(t, left(t, dir))
 }

@@ -29,7 +29,7 @@ func withBinaries(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "interlock-starter-test-")
 	if err == nil {
 		binaries = dir
-		err = errors.Join(build("starter", "."), build("interlock-worker", "../worker"))
+		err = errors.Join(os.Chmod(dir, 0o755), build("starter", "."), build("interlock-worker", "../worker"))
 	}
 	if err == nil {
 		_, err = devstack.FindTemporal(context.Background())

@@ -24,6 +24,7 @@ import (
 	bitvavo "interlock/internal/bitvavo/orders"
 	"interlock/internal/config"
 	"interlock/internal/postgres"
+	"interlock/internal/rate"
 	"interlock/internal/telemetry"
 	"interlock/workflows"
 )
@@ -97,7 +98,7 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if err := p.checkVenue(ctx); err != nil {
 		return err
 	}
-	if err := p.connectExchange(); err != nil {
+	if err := p.connectExchange(ctx); err != nil {
 		return err
 	}
 	options := p.cfg.Temporal
@@ -126,12 +127,18 @@ func (p *process) checkVenue(ctx context.Context) error {
 }
 
 // connectExchange readies the trade key where it belongs. Nothing is sent.
-func (p *process) connectExchange() error {
+func (p *process) connectExchange(ctx context.Context) error {
 	if !p.hosts(config.Orders) {
 		return nil
 	}
+	ledger, err := postgres.Open(ctx, p.cfg.DatabaseURL.Reveal(), postgres.ForRequests)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, ledger.Close)
 	signed, err := bitvavo.New(bitvavo.Config{
 		URL: p.cfg.Exchange.URL, Key: p.cfg.Trade.Key.Reveal(), Secret: p.cfg.Trade.Secret.Reveal(), OperatorID: p.cfg.OperatorID,
+		Turns: rate.New(rate.Config{Ledger: ledger, Account: p.cfg.Account, RPS: p.cfg.TradeRPS, Counter: p.metrics.Metrics()}),
 	})
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func newGround(t *testing.T, url string, server devtest.Server, change ...func(*
 }
 
 func (s *stack) openExchange() {
-	ex, err := paper.New(paper.Config{Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7})
+	ex, err := paper.New(paper.Config{Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7, WeightPerMinute: 10_000_000})
 	require.NoError(s.t, err)
 	s.veil = &veil{Handler: ex.Handler()}
 	s.exchange = httptest.NewServer(s.veil)
@@ -179,7 +179,7 @@ func (s *stack) environment(role string) []string {
 	require.NoError(s.t, err)
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.t.TempDir(), "INTERLOCK_ACCOUNT=" + account, "DATABASE_URL=" + url,
-		"TEMPORAL_ADDRESS=" + s.server.Address, "TEMPORAL_NAMESPACE=" + s.server.Namespace, "BITVAVO_TRADE_RPS=100",
+		"TEMPORAL_ADDRESS=" + s.server.Address, "TEMPORAL_NAMESPACE=" + s.server.Namespace, "BITVAVO_TRADE_RPS=1000",
 	}
 	switch role {
 	case "orders":

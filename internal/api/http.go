@@ -51,6 +51,9 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 	if refusal == nil {
 		refusal = checkBody(r)
 	}
+	if refusal == nil {
+		refusal = checkQuery(r.URL.RawQuery)
+	}
 	if refusal != nil {
 		if refusal.Status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -58,7 +61,7 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 		refusal.write(w)
 		return route
 	}
-	s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, who)))
+	s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, asked{who, s.Now()})))
 	return route
 }
 
@@ -80,13 +83,21 @@ func (s *server) route(w http.ResponseWriter, r *http.Request) (string, *Problem
 	return "", problem(http.StatusNotFound, NotFound, "there is nothing here; /openapi.json describes what there is")
 }
 
-type identityKey struct{}
+type askedKey struct{}
 
-// whoAsks is who the request's token speaks for; serve has put it there.
-func whoAsks(ctx context.Context) view.Identity {
-	who, _ := ctx.Value(identityKey{}).(view.Identity)
-	return who
+// asked is who asks, and when; serve puts it into the request's context.
+type asked struct {
+	who view.Identity
+	at  time.Time
 }
+
+func askedIn(ctx context.Context) asked {
+	a, _ := ctx.Value(askedKey{}).(asked)
+	return a
+}
+
+// whoAsks is who the request's token speaks for.
+func whoAsks(ctx context.Context) view.Identity { return askedIn(ctx).who }
 
 func (s *server) identify(r *http.Request) (view.Identity, *Problem) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")

@@ -2,10 +2,8 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -64,7 +62,7 @@ func (p *Problem) Error() string { return p.Message }
 func (p *Problem) GetStatus() int { return p.Status }
 
 func problem(status int, code, format string, args ...any) *Problem {
-	return &Problem{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Problem{Status: status, Code: code, Message: withoutTokens(fmt.Sprintf(format, args...))}
 }
 
 // write answers outside huma's handlers.
@@ -99,65 +97,19 @@ func fromHuma(status int, message string, errs []error) *Problem {
 	case status >= http.StatusInternalServerError:
 		return errInternal() // what broke is no client's business
 	}
-	for _, err := range errs {
-		p.Errors = append(p.Errors, detailOf(err))
-	}
+	p.Errors = gathered(errs)
 	if len(p.Errors) > 0 {
-		p.Message = summary(p.Errors)
+		p.summarise()
 	}
 	return p
-}
-
-func detailOf(err error) Detail {
-	var detailer huma.ErrorDetailer
-	if !errors.As(err, &detailer) {
-		return Detail{Location: "body", Message: err.Error()}
-	}
-	d := detailer.ErrorDetail()
-	detail := Detail{Location: d.Location, Message: d.Message}
-	switch value := d.Value.(type) {
-	case float64, bool:
-		detail.Value = value
-	case string:
-		if d.Location != "body" { // else it is the whole body
-			detail.Value = clipped(value)
-		}
-	}
-	if _, number := d.Value.(float64); number && d.Message == "expected string" {
-		detail.Message = `must be a string, like "0.25": a JSON number would lose digits`
-	}
-	return detail
-}
-
-func clipped(text string) string {
-	const most = 100
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
-}
-
-// summary says it all in one line, for clients that print only the message.
-func summary(details []Detail) string {
-	parts := make([]string, len(details))
-	for i, d := range details {
-		parts[i] = d.Location + ": " + d.Message
-	}
-	return strings.Join(parts, "; ")
 }
 
 // invalid turns the joined errors of a check, "field: what is wrong" each, into
 // one refusal.
 func invalid(err error) *Problem {
 	p := problem(http.StatusBadRequest, InvalidRequest, "")
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		d := Detail{Location: "body", Message: line}
-		if field, message, found := strings.Cut(line, ": "); found && !strings.Contains(field, " ") {
-			d.Location, d.Message = "body."+field, message
-		}
-		p.Errors = append(p.Errors, d)
-	}
-	p.Message = summary(p.Errors)
+	p.Errors = linesOf(err.Error())
+	p.summarise()
 	return p
 }
 
@@ -171,6 +123,10 @@ func errInternal() *Problem {
 
 func errNoProposal(id string) *Problem {
 	return problem(http.StatusNotFound, NotFound, "there is no proposal %s of yours", clipped(id))
+}
+
+func errNoOverride(proposalID, id string) *Problem {
+	return problem(http.StatusNotFound, NotFound, "there is no override %s of %s", clipped(id), proposalID)
 }
 
 func errNoScanJob(id string) *Problem {

@@ -1,12 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -44,9 +41,12 @@ Every other status says that this request placed nothing, except 503: unless it 
 	s.publish(api.OpenAPI())
 }
 
+// scansPath is where the scan jobs are.
+const scansPath = "/api/trading/scans"
+
 // registerScans puts the operations on scan jobs on the mux.
 func (s *server) registerScans(api huma.API) {
-	const path, one = "/api/trading/scans", "/api/trading/scans/{id}"
+	const path, one = scansPath, scansPath + "/{id}"
 	huma.Register(api, operation("listScanJobs", http.MethodGet, path, "List your scan jobs"), s.listScans)
 	huma.Register(api, operation("createScanJob", http.MethodPost, path, "Store a scan job",
 		describe(`201 when it is new; 200 when the same was stored before; 409 when the ID is or was another's. Workers schedule what is stored, if
@@ -86,7 +86,7 @@ func operation(id, method, path, summary string, options ...option) huma.Operati
 		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusServiceUnavailable},
 	}
 	if method != http.MethodGet {
-		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	for _, set := range options {
 		set(&op)
@@ -114,7 +114,7 @@ func also(status int) option {
 
 // public operations need no token.
 func public(op *huma.Operation) {
-	op.Security, op.Errors = nil, []int{http.StatusServiceUnavailable}
+	op.Security, op.Errors = nil, []int{http.StatusBadRequest, http.StatusServiceUnavailable}
 }
 
 // unchecked leaves the body to the handler, which knows better.
@@ -130,6 +130,7 @@ func (s *server) publish(description *huma.OpenAPI) {
 		}
 	}
 	leaveOpen(description.Components.Schemas.Map())
+	refine(description)
 	text, err := json.MarshalIndent(description, "", "  ")
 	if err != nil {
 		panic(fmt.Sprintf("the API cannot be described: %v", err)) // it was compiled that way
@@ -138,16 +139,6 @@ func (s *server) publish(description *huma.OpenAPI) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(text) // the client may be gone
 	})
-}
-
-// leaveOpen lets answers gain fields: only what is sent to us is closed.
-func leaveOpen(schemas map[string]*huma.Schema) {
-	sent := []string{"ExecuteBody", "ProposalBody", "OverrideBody", "ConfirmBody", "CancelBody", "Policy", "ScanJobBody", "NoteBody"}
-	for name, schema := range schemas {
-		if !slices.Contains(sent, name) {
-			schema.AdditionalProperties = nil
-		}
-	}
 }
 
 // tidy corrects what huma says of statuses: it refuses with 400 here,
@@ -162,46 +153,4 @@ func tidy(op *huma.Operation) {
 	}
 	usual := op.Responses[fmt.Sprint(op.DefaultStatus)]
 	op.Responses[fmt.Sprint(status)] = &huma.Response{Description: http.StatusText(status), Content: usual.Content}
-}
-
-// unmarshalStrict refuses an object that names a field twice: encoding/json
-// would let the last one win.
-func unmarshalStrict(data []byte, into any) error {
-	if err := json.Unmarshal(data, into); err != nil {
-		return err
-	}
-	return onceEach(json.NewDecoder(bytes.NewReader(data)))
-}
-
-// onceEach reads one valid JSON value and fails at a repeated field.
-func onceEach(dec *json.Decoder) error {
-	var open []map[string]bool // fields seen in each open object; nil for a list
-	name := false              // the next string of the innermost object is a name
-	for {
-		token, err := dec.Token()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		switch text, isText := token.(string); {
-		case token == json.Delim('{'):
-			open, name = append(open, map[string]bool{}), true
-			continue
-		case token == json.Delim('['):
-			open, name = append(open, nil), false
-			continue
-		case token == json.Delim('}'), token == json.Delim(']'):
-			open = open[:len(open)-1]
-		case isText && name:
-			seen := open[len(open)-1]
-			if seen[text] {
-				return fmt.Errorf("the field %q is given twice; keep one", clipped(text))
-			}
-			seen[text], name = true, false
-			continue
-		}
-		name = len(open) > 0 && open[len(open)-1] != nil
-	}
 }

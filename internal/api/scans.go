@@ -6,11 +6,19 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"interlock/internal/scan"
 	"interlock/internal/trade"
 )
 
 type scanJobInput struct{ Body ScanJobBody }
+
+// Resolve judges the body while it is decoded.
+func (in *scanJobInput) Resolve(ctx huma.Context) []error {
+	_, refusal := in.Body.job(whoAsks(ctx.Context()))
+	return judgement(refusal)
+}
 
 type scanJobOutput struct {
 	Status int

@@ -85,7 +85,7 @@ func rejection(err error) error {
 		return err
 	}
 	switch refused.Type() {
-	case workflows.ReasonRequiredType, workflows.ActorRequiredType:
+	case workflows.ReasonRequiredType, workflows.ActorRequiredType, workflows.InvalidRequestType:
 		return &Rejection{Code: refused.Type(), Message: refused.Message()}
 	}
 	return err

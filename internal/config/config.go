@@ -27,8 +27,13 @@ const (
 // DefaultAccount is the account that an embedded stack trades.
 const DefaultAccount = "paper"
 
-// DefaultTradeRPS is how many orders per second one account may place.
-const DefaultTradeRPS = 5
+// DefaultTradeRPS is how many requests per second all workers of one account
+// may send together; with fewer than MinTradeRPS no order would be ready in
+// time.
+const (
+	DefaultTradeRPS = 5
+	MinTradeRPS     = 4
+)
 
 // WorkerConfig is what one worker process runs with. Fields that its role
 // does not use are zero.

@@ -13,6 +13,8 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+
+	"interlock/internal/rate"
 )
 
 // reader collects problems while it reads, so that a person mends all of them
@@ -117,8 +119,8 @@ func (r *reader) tradeRPS() float64 {
 		return DefaultTradeRPS
 	}
 	rps, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(rps > 0 && rps <= 1000) {
-		r.problem("BITVAVO_TRADE_RPS", fmt.Sprintf("%q is not usable; write orders per second, above 0 and up to 1000", text))
+	if err != nil || !(rps >= MinTradeRPS && rps <= 1000) {
+		r.problem("BITVAVO_TRADE_RPS", fmt.Sprintf("%q is not usable; write requests per second, %d to 1000: one order takes about %d", text, MinTradeRPS, rate.PlacementRequests))
 	}
 	return rps
 }

@@ -51,7 +51,7 @@ const (
 // The hold ends with Release or with the process, however it ends.
 func Lock(dir string) (*StateLock, error) {
 	if err := makeDir(dir); err != nil {
-		return nil, fmt.Errorf("lock state folder: %w", err)
+		return nil, folderProblem(dir, err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readerGone)
 	defer cancel()
@@ -61,11 +61,11 @@ func Lock(dir string) (*StateLock, error) {
 		return nil, &LockedError{Dir: dir, PID: info.PID, Info: info}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("lock state folder: %w", err)
+		return nil, folderProblem(dir, err)
 	}
 	l := &StateLock{dir: dir, file: file}
 	if err := l.Publish(Info{}); err != nil {
-		return nil, errors.Join(err, l.Release())
+		return nil, folderProblem(dir, errors.Join(err, l.Release()))
 	}
 	return l, nil
 }

@@ -119,6 +119,7 @@ func (e *Exchange) Pin(market, price string) error {
 	s.pin(price)
 	s.history.add(e.machine(now), tick{s.mid, 0})
 	e.cross(s, now)
+	e.publish(now)
 	return e.journal.append(record{Pins: map[string]string{market: price}})
 }
 

@@ -48,6 +48,9 @@ type Options struct {
 	// Lenient accepts operatorId and booleans as strings, and a cancel without
 	// operatorId, as older official clients send them.
 	Lenient bool
+	// AlwaysLists answers a list also where one market or asset is asked for, as
+	// the official Go client reads markets and assets, and tickers on a socket.
+	AlwaysLists bool
 	// ClosedCode answers an update or cancel of a closed order: 240 (default) or 233.
 	ClosedCode int
 	// ClientOrderIDForever refuses with 220 an id any earlier order had, not only an open one.

@@ -20,6 +20,7 @@ var (
 	tradePage  = append([]string{"tradeIdFrom", "tradeIdTo"}, page...)
 	publicPage = []string{"limit", "start", "end", "tradeIdFrom", "tradeIdTo"}
 	oneOrder   = []string{"market", "orderId", "clientOrderId"}
+	transfers  = []string{"symbol", "limit", "start", "end"}
 )
 
 // endpoints are found by method and path; {market} stands for any first part.
@@ -46,9 +47,17 @@ var endpoints = map[string]endpoint{
 	"GET /account":      {1, 0, View, nil, (*Exchange).getAccount},
 	"GET /account/fees": {1, 0, View, []string{"market", "quote"}, (*Exchange).getFees},
 	"GET /balance":      {5, 0, View, []string{"symbol"}, (*Exchange).getBalance},
+
+	"GET /deposit":           {1, 0, View, []string{"symbol"}, (*Exchange).getDeposit},
+	"GET /depositHistory":    {5, 0, View, transfers, (*Exchange).getTransfers},
+	"POST /withdrawal":       {1, 0, Withdraw, nil, (*Exchange).postWithdrawal},
+	"GET /withdrawalHistory": {5, 0, View, transfers, (*Exchange).getTransfers},
 }
 
 func findEndpoint(r *request) (endpoint, bool) {
+	if r.message != nil {
+		return r.message.endpoint, true
+	}
 	if end, ok := endpoints[r.method+" "+r.path]; ok {
 		return end, true
 	}
@@ -78,6 +87,8 @@ func (e endpoint) permits(k *Key) error {
 		return nil
 	case e.needs == Trade:
 		return refuse(codeNoTrade)
+	case e.needs == Withdraw:
+		return refuse(codeNoWithdraw)
 	}
 	return refuse(codeNoView)
 }

@@ -28,6 +28,7 @@ func (e *Exchange) engine(r *request, do func(now time.Time) (any, error)) (any,
 		return nil, refuse(codeEngineDown)
 	}
 	e.catchUp(now)
+	defer e.publish(now)
 	return do(now)
 }
 
@@ -46,13 +47,14 @@ func (e *Exchange) look(do func(now time.Time) (any, error)) (any, error) {
 	return do(now)
 }
 
-// catchUp takes every price step that is due and trades at each. The caller
-// holds mu.
+// catchUp takes every price step that is due, trades at each, and publishes
+// what came of it. The caller holds mu.
 func (e *Exchange) catchUp(now time.Time) {
 	for _, m := range e.cfg.Markets {
 		s := e.markets[m.Name()]
 		s.advance(e.machine(now), func(at time.Time) { e.cross(s, at.Add(e.offset())) })
 	}
+	e.publish(now)
 }
 
 // market finds a market by the name a client gave.
@@ -264,5 +266,6 @@ func (e *Exchange) commit(o *order) error {
 		// It happened here and perhaps not on disk: exactly what 109 means.
 		return refuse(codeTimeout)
 	}
+	e.tellOrder(o)
 	return nil
 }

@@ -74,10 +74,12 @@ func (f *Fault) check() error {
 type call struct {
 	method, path string
 	signed       bool
+	socket       bool // on a socket, or the opening of one
+	opening      bool
 }
 
 func callOf(r *http.Request) call {
-	return call{r.Method, strings.TrimPrefix(r.URL.Path, "/v2"), r.Header.Get("Bitvavo-Access-Key") != ""}
+	return call{method: r.Method, path: strings.TrimPrefix(r.URL.Path, "/v2"), signed: r.Header.Get("Bitvavo-Access-Key") != ""}
 }
 
 // scope is which calls a kind of fault has an effect on. It strikes no others:
@@ -85,7 +87,8 @@ func callOf(r *http.Request) call {
 type scope func(call) bool
 
 func anyCall(call) bool         { return true }
-func signedCalls(c call) bool   { return c.signed }
+func requests(c call) bool      { return !c.opening }
+func withWindow(c call) bool    { return c.signed && !c.socket }
 func signedWrites(c call) bool  { return c.signed && c.method != http.MethodGet }
 func newOrdersOnly(c call) bool { return c.signed && c.method == http.MethodPost && c.path == "/order" }
 

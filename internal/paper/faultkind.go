@@ -27,7 +27,6 @@ type strike struct {
 	Fault
 	e      *Exchange
 	req    *request
-	raw    *http.Request
 	honest reply
 }
 
@@ -35,16 +34,16 @@ type strike struct {
 var faultKinds = map[string]faultKind{
 	"down":             {strikes: anyCall, unread: true, never: true},
 	"drop-before":      {strikes: anyCall, reply: dropped},
-	"accept-then-drop": {strikes: anyCall, carriedOut: true, reply: dropped},
+	"accept-then-drop": {strikes: requests, carriedOut: true, reply: dropped},
 	"503":              {strikes: anyCall, reply: unavailable},
 	"105":              {strikes: anyCall, reply: banned},
 	"html":             {strikes: anyCall, reply: badGateway},
-	"empty":            {strikes: anyCall, carriedOut: true, reply: emptied},
-	"truncated":        {strikes: anyCall, carriedOut: true, reply: truncated},
-	"delay":            {strikes: anyCall, carriedOut: true, reply: honestly},
-	"slow-body":        {strikes: anyCall, carriedOut: true, reply: dripping},
+	"empty":            {strikes: requests, carriedOut: true, reply: emptied},
+	"truncated":        {strikes: requests, carriedOut: true, reply: truncated},
+	"delay":            {strikes: requests, carriedOut: true, reply: honestly},
+	"slow-body":        {strikes: requests, carriedOut: true, reply: dripping},
 	"redirect":         {strikes: anyCall, reply: redirected},
-	"late-304":         {strikes: signedCalls, never: true, reply: tooLate},
+	"late-304":         {strikes: withWindow, never: true, reply: tooLate},
 	"late-108":         {strikes: signedWrites, carriedOut: true, never: true, fate: stalled, reply: honestly},
 	"twice":            {strikes: newOrdersOnly, carriedOut: true, twice: true, reply: honestly},
 	"hide":             {strikes: newOrdersOnly, carriedOut: true, fate: hidden, reply: honestlyOrLost},
@@ -85,7 +84,7 @@ func banned(s strike) reply {
 		return answerError(banText(now.Truncate(time.Minute).Add(2*time.Minute), s.NoExpiry))
 	}
 	s.req.arrived = now
-	_ = s.e.authenticate(s.req, s.raw.Header) // who cannot be told by a key has an address
+	_ = s.e.identify(s.req) // who cannot be told by a key has an address
 	until := now.Add(ms(s.ForMs)).Truncate(time.Millisecond)
 	return answerError(s.e.budget.ban(s.req.payer(), until, s.NoExpiry))
 }
@@ -108,14 +107,14 @@ func redirected(s strike) reply {
 // whose window cannot be read, or was over before, is refused at once.
 func tooLate(s strike) reply {
 	s.req.arrived = s.e.now()
-	if s.req.readWindow(s.raw.Header) == nil && s.e.outlast(s.req) != nil {
+	if s.req.readWindow(s.req.header) == nil && s.e.outlast(s.req) != nil {
 		return dropped(s)
 	}
 	return answerError(refuse(codeOutsideWindow))
 }
 
 // faulty answers a request that a fault has struck.
-func (e *Exchange) faulty(f Fault, req request, raw *http.Request) reply {
+func (e *Exchange) faulty(f Fault, req request) reply {
 	kind := faultKinds[f.Kind]
 	if e.pause(f.DelayMs) != nil {
 		return reply{drop: true}
@@ -123,15 +122,15 @@ func (e *Exchange) faulty(f Fault, req request, raw *http.Request) reply {
 	if kind.fate != nil {
 		req.fate = kind.fate(f)
 	}
-	s := strike{Fault: f, e: e, req: &req, raw: raw}
+	s := strike{Fault: f, e: e, req: &req}
 	if kind.carriedOut || f.Placed {
-		s.honest = e.answer(req, raw)
+		s.honest = e.answer(req)
 	}
 	if kind.twice {
 		if e.pause(f.ForMs) != nil {
 			return reply{drop: true}
 		}
-		s.honest = e.answer(req, raw)
+		s.honest = e.answer(req)
 	}
 	out := kind.reply(s)
 	if e.pause(f.AfterMs) != nil {

@@ -25,7 +25,7 @@ func (b *bench) faults() []Fault {
 func anyCallOf(t *rapid.T) call {
 	method, path, _ := strings.Cut(rapid.SampledFrom([]string{
 		"POST /order", "GET /order", "DELETE /order", "GET /orders", "GET /time"}).Draw(t, "endpoint"), " ")
-	return call{method, path, path != "/time"}
+	return call{method: method, path: path, signed: path != "/time"}
 }
 
 // struckBy sends calls and says which fault struck each; "" is none.
@@ -59,7 +59,8 @@ func TestScheduleRepeatsItselfForASeedAndTheSameCalls(t *testing.T) {
 }
 
 func TestReadsInBetweenDoNotChangeWhichOrdersAreStruck(t *testing.T) {
-	post, get := call{"POST", "/order", true}, call{"GET", "/order", true}
+	post := call{method: "POST", path: "/order", signed: true}
+	get := call{method: "GET", path: "/order", signed: true}
 	quiet, busy := &faultSet{}, &faultSet{}
 	for _, s := range []*faultSet{quiet, busy} {
 		_, err := s.schedule(11, []Fault{{Kind: "html", Method: "GET", Chance: 0.5}, {Kind: "twice", Chance: 0.5}, {Kind: "empty", Method: "POST", Chance: 0.5}})

@@ -5,8 +5,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // request is one call as it arrived, before anything is believed about it.
@@ -17,6 +20,9 @@ type request struct {
 	query        *params
 	body         []byte
 	address      string
+	header       http.Header
+	asked        url.Values // the query as it came
+	message      *message   // instead of header and query, from a socket
 	arrived      time.Time
 	deadline     time.Time // zero when unsigned
 	key          *Key
@@ -28,6 +34,8 @@ const maxBody = 1 << 20
 // route sends a call to the exchange or, from this machine only, to its levers.
 func (e *Exchange) route(w http.ResponseWriter, r *http.Request) {
 	switch {
+	case websocket.IsWebSocketUpgrade(r) && (r.URL.Path == "/v2/" || r.URL.Path == "/v2"):
+		e.serveSocket(w, r)
 	case strings.HasPrefix(r.URL.Path, "/v2/"):
 		e.serve(w, r)
 	case strings.HasPrefix(r.URL.Path, "/admin/") && e.cfg.Admin && fromLoopback(r.RemoteAddr):
@@ -55,27 +63,32 @@ func (e *Exchange) serve(w http.ResponseWriter, r *http.Request) {
 		answerError(refuse(codeInvalidJSON)).send(w)
 		return
 	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	req := request{method: r.Method, path: path, signedPath: r.RequestURI, body: body, address: host}
+	req := request{method: r.Method, path: path, signedPath: r.RequestURI, body: body,
+		address: hostOf(r), header: r.Header, asked: r.URL.Query()}
 	if !struck {
-		e.answer(req, r).send(w)
+		e.answer(req).send(w)
 		return
 	}
-	e.faulty(fault, req, r).send(w)
+	e.faulty(fault, req).send(w)
+}
+
+func hostOf(r *http.Request) string {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
 }
 
 // answer finds the endpoint and asks it. It works on a copy of the request: a
 // fault may deliver the same one twice.
-func (e *Exchange) answer(delivered request, r *http.Request) reply {
+func (e *Exchange) answer(delivered request) reply {
 	req := &delivered
 	req.arrived = e.now()
 	end, ok := findEndpoint(req)
 	if !ok {
 		return noSuchPage()
 	}
-	authErr := e.authenticate(req, r.Header)
-	meter := e.budget.charge(req.payer(), req.key != nil, end.weightOf(r.URL.Query().Has("market")), req.arrived)
-	out := e.judge(end, req, r, errors.Join(meter.banned, authErr))
+	authErr := e.identify(req)
+	meter := e.budget.charge(req.payer(), req.key != nil, end.weightOf(req.oneMarket()), req.arrived)
+	out := e.judge(end, req, errors.Join(meter.banned, authErr))
 	if !out.drop {
 		meter.stamp(out.header)
 	}
@@ -90,12 +103,39 @@ func (r *request) payer() string {
 	return "address " + r.address
 }
 
-func (e *Exchange) judge(end endpoint, req *request, r *http.Request, err error) reply {
+// identify finds out who asks: a socket has said so before, anyone else says
+// it with each request.
+func (e *Exchange) identify(r *request) error {
+	if r.message != nil {
+		r.key = r.message.key
+		return nil
+	}
+	return e.authenticate(r, r.header)
+}
+
+func (r *request) oneMarket() bool {
+	if r.message != nil {
+		return r.message.has("market")
+	}
+	return r.asked.Has("market")
+}
+
+// read takes in what is asked, as far as the endpoint takes it.
+func (e *Exchange) read(end endpoint, r *request) (err error) {
+	if r.message != nil {
+		err = r.message.fill(r, end, e.cfg.Options.Lenient)
+		return err
+	}
+	r.query, err = queryParams(r.asked, end.query)
+	return err
+}
+
+func (e *Exchange) judge(end endpoint, req *request, err error) reply {
 	if err == nil {
 		err = end.permits(req.key)
 	}
 	if err == nil {
-		req.query, err = queryParams(r.URL.Query(), end.query)
+		err = e.read(end, req)
 	}
 	if err != nil {
 		return answerError(err)

@@ -56,6 +56,8 @@ type order struct {
 	Repeats bool `json:"repeatedId,omitempty"`
 
 	fate fate
+	// told is how many fills subscribers were told of.
+	told int
 }
 
 // fill is one trade of an order. Seq orders the fills of the whole exchange.

@@ -40,6 +40,11 @@ type Exchange struct {
 	tempo   tempo
 	rules   rules
 
+	sessions  map[*session]bool
+	sockets   sync.WaitGroup
+	dayTold   time.Time
+	pingEvery time.Duration
+
 	// skew is how far (ns) the exchange's clock is off the machine's. It changes
 	// under mu only, so what holds mu sees one clock.
 	skew atomic.Int64
@@ -61,7 +66,7 @@ func New(cfg Config) (*Exchange, error) {
 		cfg: cfg, keys: map[string]Key{}, budget: newWeightBudget(cfg.WeightPerMinute),
 		faults: &faultSet{seed: cfg.Seed}, orders: newOrderLog(), ledger: newLedger(), markets: map[string]*marketState{},
 		tempo: tempo{cfg.EngineDelay, cfg.ReplyDelay, cfg.Options.ReadLag, cfg.Options.SettleAfter},
-		rules: rules{cfg.Options.RepeatOrderIDs, cfg.Options.ClientOrderIDForever},
+		rules: rules{cfg.Options.RepeatOrderIDs, cfg.Options.ClientOrderIDForever}, sessions: map[*session]bool{}, pingEvery: pingPeriod,
 	}
 	e.closing, e.close = context.WithCancel(context.Background())
 	for _, k := range cfg.Keys {
@@ -105,6 +110,9 @@ func (e *Exchange) openMarkets() error {
 	// before any resting order is looked at.
 	for _, s := range e.markets {
 		s.advance(e.cfg.Clock(), nil)
+		// Above every nonce of an earlier run: there is far less than one change
+		// in a millisecond.
+		s.nonce = e.cfg.Clock().UnixMilli()
 	}
 	return nil
 }
@@ -129,6 +137,7 @@ func (e *Exchange) openAccounts(fresh bool) error {
 func (e *Exchange) apply(r record) {
 	e.ledger.apply(r)
 	for _, o := range r.Orders {
+		o.told = len(o.Fills)
 		e.orders.put(o)
 	}
 	for market, price := range r.Pins {
@@ -138,7 +147,7 @@ func (e *Exchange) apply(r record) {
 	}
 }
 
-// Handler serves the exchange under /v2 and, where enabled, /admin to
+// Handler serves the exchange under /v2, its sockets at /v2/, and, where enabled, /admin to
 // loopback clients.
 func (e *Exchange) Handler() http.Handler { return http.HandlerFunc(e.route) }
 
@@ -166,9 +175,10 @@ func (e *Exchange) Advance() {
 	e.catchUp(e.now())
 }
 
-// Close ends waiting requests unanswered and closes the state file.
+// Close ends waiting requests unanswered, and every socket with a goodbye, and
+// closes the state file.
 func (e *Exchange) Close() error {
-	e.close()
+	e.closeSockets()
 	return e.journal.close()
 }
 

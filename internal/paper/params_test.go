@@ -101,7 +101,7 @@ func TestEndpointsWeighWhatTheDocumentsSay(t *testing.T) {
 	for name, want := range map[string][2]int{ // with and without a market
 		"GET /time": {1, 1}, "GET /ticker/24h": {1, 25}, "GET /{market}/trades": {5, 5}, "POST /order": {1, 1},
 		"DELETE /order": {0, 0}, "GET /orders": {5, 5}, "GET /ordersOpen": {1, 25}, "GET /trades": {5, 5},
-		"GET /balance": {5, 5}, "GET /account": {1, 1},
+		"GET /balance": {5, 5}, "GET /account": {1, 1}, "DELETE /orders": {0, 0}, "GET /depositHistory": {5, 5},
 	} {
 		end, ok := endpoints[name]
 		require.True(t, ok, name)
@@ -112,6 +112,8 @@ func TestEndpointsWeighWhatTheDocumentsSay(t *testing.T) {
 func TestEveryWriteNeedsTheRightToTradeAndEveryAccountReadTheRightToView(t *testing.T) {
 	for name, end := range endpoints {
 		switch {
+		case name == "POST /withdrawal":
+			require.Equal(t, Withdraw, end.needs, name)
 		case name[:3] != "GET":
 			require.Equal(t, Trade, end.needs, name)
 		case end.needs == "":

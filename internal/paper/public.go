@@ -39,7 +39,8 @@ func viewMarket(s *marketState, _ time.Time) any {
 	}
 }
 
-// perMarket answers one object for a named market and a list otherwise.
+// perMarket answers one object for a named market and a list otherwise, or
+// always a list.
 func (e *Exchange) perMarket(r *request, view func(*marketState, time.Time) any) (any, error) {
 	market := r.query.text("market")
 	if r.query.err != nil {
@@ -54,7 +55,7 @@ func (e *Exchange) perMarket(r *request, view func(*marketState, time.Time) any)
 		for _, s := range states {
 			rows = append(rows, view(s, now))
 		}
-		if market != "" {
+		if market != "" && !e.cfg.Options.AlwaysLists {
 			return rows[0], nil
 		}
 		return rows, nil
@@ -140,8 +141,11 @@ func (e *Exchange) getAssets(r *request) (any, error) {
 	rows := []assetView{}
 	for _, a := range e.cfg.Assets {
 		v := assetView{a.Symbol, a.Name, a.Decimals, "0", a.Confirmations, "OK", a.WithdrawalFee, a.WithdrawalMin, "OK", a.Networks, ""}
-		if a.Symbol == symbol {
+		if a.Symbol == symbol && !e.cfg.Options.AlwaysLists {
 			return v, nil
+		}
+		if a.Symbol == symbol {
+			return []assetView{v}, nil
 		}
 		rows = append(rows, v)
 	}
@@ -209,15 +213,19 @@ func (e *Exchange) getPublicTrades(r *request) (any, error) {
 		}
 		rows := make([]publicTradeView, 0, len(m.tape))
 		for _, t := range slices.Backward(m.tape) {
-			side := sell
-			if t.buy {
-				side = buy
-			}
-			rows = append(rows, publicTradeView{e.identity("trade", m.Name(), t.n), t.at + e.offset().Milliseconds(), priceOf(t.amount), priceOf(t.price), side})
+			rows = append(rows, e.viewPublicTrade(m, t))
 		}
 		return cut(s, rows, func(t publicTradeView) int64 { return t.Timestamp },
 			func(t publicTradeView) string { return t.ID }, e.cfg.Options.ExclusivePaging), nil
 	})
+}
+
+func (e *Exchange) viewPublicTrade(s *marketState, t publicTrade) publicTradeView {
+	side := sell
+	if t.buy {
+		side = buy
+	}
+	return publicTradeView{e.identity("trade", s.Name(), t.n), t.at + e.offset().Milliseconds(), priceOf(t.amount), priceOf(t.price), side}
 }
 
 func (e *Exchange) getCandles(r *request) (any, error) {
@@ -237,14 +245,31 @@ func (e *Exchange) getCandles(r *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows := [][6]any{}
-		offset := e.offset().Milliseconds()
-		onClock := func(at int64) int64 { return start(at + offset) }
-		for _, b := range s.history.candles(onClock, from, to, int(limit)) {
-			rows = append(rows, b.row())
-		}
-		return rows, nil
+		return e.candles(s, start, from, to, int(limit)), nil
 	})
+}
+
+func (e *Exchange) candles(s *marketState, start func(int64) int64, from, to int64, limit int) [][6]any {
+	rows := [][6]any{}
+	offset := e.offset().Milliseconds()
+	onClock := func(at int64) int64 { return start(at + offset) }
+	for _, b := range s.history.candles(onClock, from, to, limit) {
+		rows = append(rows, b.row())
+	}
+	return rows
+}
+
+// candle is the newest one of an interval.
+func (e *Exchange) candle(s *marketState, interval string) ([6]any, bool) {
+	start, known := intervalStart(interval)
+	if !known {
+		return [6]any{}, false
+	}
+	rows := e.candles(s, start, 0, math.MaxInt64, 1)
+	if len(rows) == 0 {
+		return [6]any{}, false
+	}
+	return rows[0], true
 }
 
 // row is a number and five strings: other shapes crash older clients.

@@ -161,14 +161,15 @@ type balanceView struct {
 	holding
 }
 
+func (e *Exchange) knows(symbol string) bool {
+	return slices.ContainsFunc(e.cfg.Assets, func(a Asset) bool { return a.Symbol == symbol })
+}
+
 // getBalance lists what is not zero, by symbol.
 func (e *Exchange) getBalance(r *request) (any, error) {
 	symbol := r.query.text("symbol")
-	if r.query.err != nil {
-		return nil, r.query.err
-	}
-	if symbol != "" && !slices.ContainsFunc(e.cfg.Assets, func(a Asset) bool { return a.Symbol == symbol }) {
-		return nil, refusef(codeInvalid, "symbol parameter %s is invalid.", symbol)
+	if err := e.assetNamed(r.query); err != nil {
+		return nil, err
 	}
 	return e.look(func(time.Time) (any, error) {
 		rows := []balanceView{}

@@ -21,6 +21,7 @@ const (
 	codeTooSlow      = 108
 	codeTimeout      = 109
 	codeEngineDown   = 111
+	codeMessageRate  = 112
 	codeQueryParam   = 200
 	codeBodyParam    = 201
 	codeOrderType    = 202
@@ -41,6 +42,9 @@ const (
 	codeTwoAmounts   = 236
 	codeAmountKind   = 239
 	codeNoOrder      = 240
+	codeNoDeposit    = 401
+	codeNoWithdrawal = 410
+	codeNoAction     = 415
 	codeTick         = 422
 	codeDecimals     = 429
 	codeNoMarketData = 431
@@ -59,11 +63,13 @@ const (
 	codeSignature
 	codeNoTrade
 	codeNoView
+	codeNoWithdraw
 )
 
 var statusOf = map[int]int{
 	codeUnknown:      http.StatusInternalServerError,
 	codeRateLimit:    http.StatusTooManyRequests,
+	codeNoAction:     http.StatusNotFound,
 	codeOverloaded:   http.StatusServiceUnavailable,
 	codeTooSlow:      http.StatusServiceUnavailable,
 	codeTimeout:      http.StatusServiceUnavailable,
@@ -90,6 +96,7 @@ var textOf = map[int]string{
 	codeTooSlow:         "The matching engine could not process your request in time. Please raise the access window or wait 500ms and resubmit your order.",
 	codeTimeout:         "The matching engine did not respond in time. Operation may or may not have succeeded.",
 	codeEngineDown:      "The matching engine is temporarily not available.",
+	codeMessageRate:     "The maximum of WebSocket messages per second is exceeded.",
 	codeNoBalance:       "You do not have sufficient balance to complete this operation.",
 	codeDuplicate:       "An open order with this clientOrderId exists in this market.",
 	codeNothingNew:      "The update contains no change.",
@@ -99,6 +106,7 @@ var textOf = map[int]string{
 	codeTwoAmounts:      "Give one of amount, amountRemaining and amountQuote.",
 	codeAmountKind:      "An order in amount cannot be updated by amountQuote.",
 	codeNoOrder:         "No order found. Please be aware that simultaneously updating the same order may return this error.",
+	codeNoAction:        "Invalid action.",
 	codeNoAuth:          "Authentication is required to call this endpoint.",
 	codeKeyLength:       "API Key must be of length 64.",
 	codeTimestamp:       "Timestamp is invalid. This must be a timestamp in ms.",
@@ -109,6 +117,9 @@ var textOf = map[int]string{
 	codeSignature:       "The signature is invalid.",
 	codeNoTrade:         "The API key does not have permission to perform trading actions.",
 	codeNoView:          "The API key does not have permission to view.",
+	codeNoWithdraw:      "The API key does not have permission to withdraw.",
+	codeNoDeposit:       "Deposits for this asset are not available at this time.",
+	codeNoWithdrawal:    "Withdrawals for this asset are not available at this time.",
 }
 
 // refuse answers with a code and its usual text.

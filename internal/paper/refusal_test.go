@@ -157,6 +157,16 @@ func otherRefusals() []refusalCase {
 		reading(205, "/account/fees?market=NOPE-EUR"),
 		reading(205, "/balance?symbol=NOPE"),
 		reading(205, "/assets?symbol=NOPE"),
+		reading(205, "/depositHistory?symbol=NOPE"),
+		reading(205, "/withdrawalHistory?limit=1001"),
+		reading(203, "/deposit"),
+		reading(205, "/deposit?symbol=NOPE"),
+		reading(401, "/deposit?symbol=BTC"),
+		{312, "withdrawal without the right", nil, "POST", "/withdrawal", `{"symbol":"BTC","amount":"1","address":"x"}`},
+		withdrawing(201, `{"symbol":"BTC","amount":"1","address":"x","to":"y"}`),
+		withdrawing(203, `{"symbol":"BTC","amount":"1"}`),
+		withdrawing(205, `{"symbol":"BTC","amount":"all","address":"x"}`),
+		withdrawing(410, `{"symbol":"BTC","amount":"1","address":"x"}`),
 		reading(205, "/markets?market=NOPE-EUR"),
 		reading(205, "/ticker/price?market=btc-eur"),
 		reading(205, "/NOPE-EUR/book"),
@@ -171,6 +181,15 @@ func otherRefusals() []refusalCase {
 		reading(240, "/order?market=BTC-EUR&clientOrderId="+uuidA),
 		{431, "book of a halted market", halt("halted"), "GET", "/BTC-EUR/book", ""},
 	}
+}
+
+// withdrawing is by a key that may, as nothing else shows what becomes of it.
+func withdrawing(code int, body string) refusalCase {
+	may := func(b *bench) {
+		b.key = NewKey("main", Withdraw)
+		b.ex.keys[b.key.Key] = b.key
+	}
+	return refusalCase{code, "withdrawal of " + body, may, "POST", "/withdrawal", body}
 }
 
 func TestRefusalsHaveTheirCodeAndLeaveNoTrace(t *testing.T) {
@@ -195,8 +214,8 @@ func TestRefusalsHaveTheirCodeAndLeaveNoTrace(t *testing.T) {
 
 // TestEveryTextBelongsToATestedCode fails when a code gets a text and no row.
 func TestEveryTextBelongsToATestedCode(t *testing.T) {
-	elsewhere := []int{ // authentication, faults, the weight budget, the journal, closed orders
-		101, 105, 107, 108, 109, 111, 233, 300, 301, 302, 303, 304, 305, 308, 309, 310, 311}
+	elsewhere := []int{ // authentication, faults, budgets, the journal, closed orders, unknown actions
+		101, 105, 107, 108, 109, 111, 112, 233, 415, 300, 301, 302, 303, 304, 305, 308, 309, 310, 311}
 	tested := map[int]bool{}
 	for _, c := range append(placementRefusals(), otherRefusals()...) {
 		tested[c.code] = true

@@ -23,6 +23,8 @@ type marketState struct {
 	history history
 	tape    []publicTrade
 	told    int64
+	moved   bool   // since the last publish
+	shown   *shown // nil while nobody listens
 }
 
 // publicTrade is one trade that everyone sees; price and amount in units.
@@ -81,7 +83,7 @@ func (s *marketState) move(at time.Time) {
 
 // refresh forgets what takers took: the house quotes anew around the price.
 func (s *marketState) refresh() {
-	s.nonce++
+	s.moved = true
 	clear(s.taken[true])
 	clear(s.taken[false])
 }
@@ -101,6 +103,7 @@ func (s *marketState) tell(at time.Time, price, amount int64, buy bool) {
 		return
 	}
 	s.told++
+	s.moved = true
 	s.tape = append(s.tape, publicTrade{s.told, at.UnixMilli(), price, amount, buy})
 	if len(s.tape) > 2*tapeLength {
 		s.tape = append(s.tape[:0], s.tape[len(s.tape)-tapeLength:]...)
@@ -124,5 +127,5 @@ func (s *marketState) best(asks bool) (level, bool) {
 
 func (s *marketState) consume(asks bool, m match) {
 	s.taken[asks][m.index] = s.taken[asks][m.index].Add(m.amount)
-	s.nonce++
+	s.moved = true
 }

@@ -32,7 +32,7 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e event) error {
 		return fmt.Errorf("audit %s: %w", e.Kind, err)
 	}
 	_, err = tx.Exec(ctx, appendAuditSQL, pgx.StrictNamedArgs{
-		"chain": e.Chain, "kind": e.Kind, "user": e.User, "proposal": e.Proposal, "actor": e.Actor, "body": string(body),
+		"chain": e.Chain, "kind": e.Kind, "user": storable(e.User), "proposal": storable(e.Proposal), "actor": storable(e.Actor), "body": string(body),
 	})
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", e.Kind, err)

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -126,6 +127,10 @@ func (s *Store) inTx(ctx context.Context, do func(pgx.Tx) error) error {
 	return classify(pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL READ COMMITTED" + bounds}, do))
 }
 
+// dataException begins the codes of values that cannot be kept: a NUL in a
+// text, a number or a time out of range. They stay so when asked again.
+const dataException = "22"
+
 // classify maps the database's refusals to the sentinels, once.
 func classify(err error) error {
 	var refusal *pgconn.PgError
@@ -137,10 +142,10 @@ func classify(err error) error {
 	case !errors.As(err, &refusal):
 		return err
 	}
-	switch refusal.Code {
-	case "23505", "23P01":
+	switch code := refusal.Code; {
+	case code == "23505", code == "23P01":
 		return fmt.Errorf("%w: %s", ErrConflict, refusal.Message)
-	case "23001", "23502", "23503", "23514", "22P02", "22003":
+	case strings.HasPrefix(code, "23"), strings.HasPrefix(code, dataException):
 		return fmt.Errorf("%w: %s", ErrInvalid, refusal.Message)
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 // gives the same decision. ErrNotFound when there is no such proposal; any
 // other error means that nothing was decided, or that asking again will tell.
 func (s *Store) Preflight(ctx context.Context, req trade.Request) (trade.Decision, error) {
+	req.ID, req.Actor, req.Reason = storable(req.ID), shorten(req.Actor), shorten(req.Reason)
 	var d trade.Decision
 	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		d, err = preflight(ctx, tx, req)

@@ -22,6 +22,8 @@ type Metrics struct {
 	requests metric.Int64Counter
 	alarms   metric.Int64Counter
 	scans    metric.Int64Counter
+	turns    metric.Int64Counter
+	waits    metric.Float64Counter
 }
 
 func newMetrics(meter metric.Meter) (*Metrics, error) {
@@ -30,7 +32,10 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		*into, err = meter.Int64Counter(name, metric.WithDescription(description))
 		return err
 	}
-	return m, errors.Join(
+	var err error
+	m.waits, err = meter.Float64Counter("interlock_exchange_wait_seconds", metric.WithDescription("Time that requests with the trade key waited for their turn, by class."))
+	return m, errors.Join(err,
+		counter(&m.turns, "interlock_exchange_turns", "Requests with the trade key that got their turn, by class."),
 		counter(&m.blocks, "interlock_blocks", "Checks that blocked a proposal, by code."),
 		counter(&m.orders, "interlock_orders", "Attempts to place an order, by what is known of them."),
 		counter(&m.looks, "interlock_unresolved_looks", "Times an order's fate was looked for and stayed unknown."),
@@ -73,6 +78,14 @@ func (m *Metrics) Scan(code string, times int64) {
 func (m *Metrics) Contradicted(n int) {
 	if m != nil && n > 0 {
 		m.alarms.Add(context.Background(), int64(n))
+	}
+}
+
+// Turn counts one request that may go to the exchange, and its wait.
+func (m *Metrics) Turn(class string, waited time.Duration) {
+	if m != nil {
+		m.turns.Add(context.Background(), 1, label("class", class))
+		m.waits.Add(context.Background(), waited.Seconds(), label("class", class))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"interlock/internal/paper"
 	"interlock/internal/telemetry"
@@ -30,22 +31,32 @@ type exchangeFlags struct {
 	budget     int
 	admin      bool
 	madeUp     int
+	options    paper.Options
 }
 
 func (a *app) exchange() *cobra.Command {
 	var f exchangeFlags
 	cmd := &cobra.Command{
 		Use:   "exchange",
-		Short: "Run a paper exchange that speaks Bitvavo's REST API",
-		Long: `Runs a paper exchange on 127.0.0.1 that speaks Bitvavo's REST API under /v2.
+		Short: "Run a paper exchange that speaks Bitvavo's REST and WebSocket API",
+		Long: `Runs a paper exchange on 127.0.0.1 that speaks Bitvavo's REST API under /v2 and
+its WebSocket API at /v2/.
 
 --keys names a JSON file: [{"key", "secret", "account", "permissions": ["view",
 "trade"]}]. Without it a trading key is made up and printed. Prices walk at
-random from a seed, or follow the candles of a CSV file.`,
+random from a seed, or follow the candles of a CSV file.
+
+The official Go and Node clients cannot say everything that the exchange wants
+by now; --lenient takes what they say, --always-lists is for the Go client
+alone.`,
 		Args: cobra.NoArgs,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runExchange(ctx, f) }),
 	}
-	flags := cmd.Flags()
+	f.bind(cmd.Flags())
+	return cmd
+}
+
+func (f *exchangeFlags) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&f.port, "port", 8090, "port on 127.0.0.1; 0 picks a free one")
 	flags.StringVar(&f.keys, "keys", "", "JSON file with the API keys")
 	flags.StringVar(&f.stateFile, "state-file", "", "file that keeps orders and balances over a restart")
@@ -58,7 +69,10 @@ random from a seed, or follow the candles of a CSV file.`,
 	flags.IntVar(&f.budget, "weight-per-minute", 0, "request weight a key may use per minute; 0 never refuses")
 	flags.BoolVar(&f.admin, "admin", false, "serve /admin (faults, prices, the ledger) to this machine")
 	flags.IntVar(&f.madeUp, "made-up-markets", 0, "more markets, X1-EUR and on, of assets that exist nowhere else")
-	return cmd
+	flags.BoolVar(&f.options.Lenient, "lenient", false, "take operatorId and booleans as text, and a cancel without operatorId")
+	flags.BoolVar(&f.options.AlwaysLists, "always-lists", false, "answer a list also where one market or asset is asked for")
+	flags.IntVar(&f.options.ClosedCode, "closed-code", 240, "error code for changing or cancelling a closed order: 240 or 233")
+	flags.BoolVar(&f.options.ExclusivePaging, "exclusive-paging", false, "leave the order or trade that a page is bounded by out of it")
 }
 
 // mostMadeUp keeps a slip of the keyboard from starting a million markets.
@@ -93,6 +107,7 @@ func (a *app) runExchange(ctx context.Context, f exchangeFlags) error {
 func (f exchangeFlags) config() (paper.Config, error) {
 	cfg := paper.Config{
 		Seed: f.seed, StateFile: f.stateFile, ReplyDelay: f.replyDelay, WeightPerMinute: f.budget, Admin: f.admin,
+		Options: f.options,
 	}
 	prices, priceErr := f.prices()
 	keys, keyErr := readKeys(f.keys)
@@ -101,7 +116,11 @@ func (f exchangeFlags) config() (paper.Config, error) {
 	if f.madeUp < 0 || f.madeUp > mostMadeUp {
 		countErr = fmt.Errorf("--made-up-markets: %d is not usable; write a number from 0 to %d", f.madeUp, mostMadeUp)
 	}
-	return cfg.WithMadeUp(max(f.madeUp, 0)), errors.Join(priceErr, keyErr, countErr)
+	var codeErr error
+	if code := f.options.ClosedCode; code != 240 && code != 233 {
+		codeErr = fmt.Errorf("--closed-code: %d is not usable; write 240 or 233", code)
+	}
+	return cfg.WithMadeUp(max(f.madeUp, 0)), errors.Join(priceErr, keyErr, countErr, codeErr)
 }
 
 func (f exchangeFlags) prices() (paper.Prices, error) {

@@ -54,7 +54,9 @@ starter chaos --seed 100 --seeds 20 --json > report.json`,
 	"starter serve": `
 DATABASE_URL=postgres://… TEMPORAL_ADDRESS=127.0.0.1:7233 starter serve`,
 	"starter exchange": `
-starter exchange --port 8090 --keys keys.json`,
+starter exchange --port 8090 --keys keys.json
+starter exchange --admin --state-file paper.state
+starter exchange --lenient --always-lists --weight-per-minute 1000`,
 	"starter analyst": `
 starter analyst --port 8091`,
 	"starter propose": `

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"errors"
 	"net"
 	"strconv"
 
@@ -17,6 +18,24 @@ func pick(wish, usual int) (int, error) {
 		return devstack.FreePort()
 	}
 	return wish, nil
+}
+
+// checkPorts finds a port that was asked for and is taken before anything
+// starts.
+func (s *Stack) checkPorts() error {
+	var errs []error
+	for _, p := range []struct {
+		wish int
+		what string
+	}{
+		{s.opts.APIPort, "the HTTP API (--api-port)"}, {s.opts.TemporalPort, "Temporal (--temporal-port)"},
+		{s.opts.UIPort, "the Temporal Web UI (--ui-port)"}, {s.opts.ExchangePort, "the paper exchange (--exchange-port)"},
+	} {
+		if p.wish > 0 && !free(p.wish) {
+			errs = append(errs, &devstack.PortTakenError{Port: p.wish, For: p.what})
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func free(port int) bool {

@@ -67,12 +67,18 @@ func Up(ctx context.Context, opts Options) (*Stack, error) {
 	s := &Stack{opts: opts, lock: lock, started: time.Now(), info: devstack.Info{URLs: map[string]string{}}, breakage: make(chan breakage)}
 	s.stops = append(s.stops, lock.Release)
 	if err := s.up(ctx); err != nil {
+		if full := devstack.DiskProblem(opts.Dir); full != nil {
+			err = full // the rest only follows from it
+		}
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
 }
 
 func (s *Stack) up(ctx context.Context) error {
+	if err := s.checkPorts(); err != nil {
+		return err
+	}
 	secrets, err := openSecrets(s.opts.Dir)
 	if err != nil {
 		return err

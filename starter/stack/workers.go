@@ -91,7 +91,7 @@ func (s *Stack) roleEnv(role config.Role) []string {
 // rate is generous for an exchange of our own: its budget is not counted.
 func rate(wish string) string {
 	if wish == "" {
-		return "50"
+		return "1000"
 	}
 	return wish
 }
