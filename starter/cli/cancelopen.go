@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,8 @@ type haltReport struct {
 	Complete    bool                      `json:"complete"`
 }
 
-// awaitCancelOpen tells progress until every cancel-open in scope is complete
-// or patience is over. It only watches: the workers go on without it.
+// awaitCancelOpen tells progress until every cancel-open in scope has ended or
+// patience is over. It only watches: the workers go on without it.
 func (a *app) awaitCancelOpen(ctx context.Context, store *postgres.Store, scope string, patience time.Duration) error {
 	until := time.NewTimer(patience)
 	defer until.Stop()
@@ -33,7 +34,7 @@ func (a *app) awaitCancelOpen(ctx context.Context, store *postgres.Store, scope 
 		if err != nil {
 			return err
 		}
-		if a.tellCancelOpens(said, views); complete(views) {
+		if a.tellCancelOpens(said, views); !slices.ContainsFunc(views, postgres.CancelOpenView.UnderWay) {
 			return a.showCancelOpens(ctx, store, views)
 		}
 		select {
@@ -116,23 +117,13 @@ func (a *app) showCancelOpens(ctx context.Context, store *postgres.Store, views 
 	return answered(exitIncomplete)
 }
 
-// printCancelOpens prints a line per order and, at the end, complete or what is
-// in the way.
+// printCancelOpens prints a line per order of each account and, at the end,
+// complete or what is in the way.
 func (a *app) printCancelOpens(views []postgres.CancelOpenView) {
-	t := &table{header: []string{"ACCOUNT", "PROPOSAL", "MARKET", "RESULT", "FILLED", "ORDER"}}
 	for _, v := range views {
-		for _, o := range v.Orders {
-			proposal := o.ProposalID
-			if proposal == "" {
-				proposal = "-"
-			}
-			t.add(v.AccountID, proposal, string(o.Market), string(o.Result), o.FilledAmount.String(), strings.TrimSpace(o.OrderID+" "+o.Detail))
+		if len(v.Orders) > 0 {
+			cancelledTable(v).print(a.out)
 		}
-	}
-	if len(t.rows) > 0 {
-		t.print(a.out)
-	}
-	for _, v := range views {
 		fmt.Fprintln(a.out, progressOf(v))
 		if v.UnderWay() {
 			a.printObstacles(v)
@@ -141,6 +132,18 @@ func (a *app) printCancelOpens(views []postgres.CancelOpenView) {
 	if complete(views) {
 		fmt.Fprintln(a.out, "complete")
 	}
+}
+
+func cancelledTable(v postgres.CancelOpenView) *table {
+	t := &table{header: []string{"PROPOSAL", "MARKET", "RESULT", "FILLED", "ORDER"}}
+	for _, o := range v.Orders {
+		proposal := o.ProposalID
+		if proposal == "" {
+			proposal = "-"
+		}
+		t.add(proposal, string(o.Market), string(o.Result), o.FilledAmount.String(), strings.TrimSpace(o.OrderID+" "+o.Detail))
+	}
+	return t
 }
 
 func (a *app) printObstacles(v postgres.CancelOpenView) {
