@@ -18,6 +18,7 @@ const (
 	exitClosed      = 5
 	exitRefused     = 6
 	exitUnknown     = 7
+	exitIncomplete  = 8
 )
 
 // exitError is an error with the code to end with. A silent one has said

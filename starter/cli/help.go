@@ -109,6 +109,7 @@ starter scan add nightly --user demo --markets BTC-EUR,ETH-EUR \
 	"starter budget clear":  "\nstarter budget clear --user demo --reason \"the model's answers were broken\"",
 	"starter halt": `
 starter halt --reason "something is odd"
+starter halt --cancel-open --reason "get out"
 starter halt --account main --reducing --reason "selling only"`,
 	"starter resume":         "\nstarter resume --reason \"it was a false alarm\"",
 	"starter audit show":     "\nstarter audit show first\nstarter audit show first --json",

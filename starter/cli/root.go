@@ -24,7 +24,8 @@ const exitCodes = `Exit codes:
   4  a part of the stack cannot be reached
   5  the proposal is executing, executed, expired or cancelled already
   6  the exchange refused the order
-  7  there is no such thing`
+  7  there is no such thing
+  8  halted, but open orders are not known to be all cancelled yet`
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
