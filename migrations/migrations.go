@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
@@ -15,7 +16,34 @@ import (
 //go:embed *.sql
 var files embed.FS
 
+// granted lists what each group role may do once every migration is applied.
+// It says what the migrations come to, and a test keeps it so.
+//
+//go:embed grants.txt
+var granted string
+
 const versionTable = "interlock.schema_version"
+
+// Latest is the newest version that this program knows.
+func Latest() int32 {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		return 0 // embedded: cannot happen
+	}
+	return int32(len(entries)) //nolint:gosec // one per file
+}
+
+// Granted lists what the group role may do at the newest version, and nothing
+// else, each like "INSERT trade_executions". It is empty for any other role.
+func Granted(group string) []string {
+	var list []string
+	for line := range strings.Lines(granted) {
+		if name, privilege, _ := strings.Cut(strings.TrimSpace(line), " "); name == group {
+			list = append(list, privilege)
+		}
+	}
+	return list
+}
 
 // Up brings the database to the newest version, one transaction per step,
 // under an advisory lock. A database that is newer than this program is left
