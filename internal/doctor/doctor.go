@@ -100,8 +100,12 @@ const within = 4 * time.Second
 func Misconfigured(role config.Role, err error) []Finding {
 	list := []Finding{}
 	for line := range strings.Lines(err.Error()) {
-		if problem := strings.TrimSpace(line); problem != "" {
-			list = append(list, Finding{role, "configuration", Fail, problem, "mend the environment of this process"})
+		found, fix, split := strings.Cut(strings.TrimSpace(line), "; ")
+		if !split {
+			fix = "correct it in the environment of this process"
+		}
+		if found != "" {
+			list = append(list, Finding{role, "configuration", Fail, oneLine(found), fix})
 		}
 	}
 	return append(list, Finding{role, "everything else", Unknown, "not looked at", "mend the configuration first, then look again"})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,9 +37,14 @@ func Inspect(ctx context.Context, url string) (Inspection, error) {
 	cfg.RuntimeParams["application_name"] = "interlock doctor"
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return found, fmt.Errorf("inspect database: %w", err)
+		return found, lastTry(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer func() {
+		// A frozen server does not say goodbye.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx)
+	}()
 	for _, look := range []func(context.Context, *pgx.Conn) error{
 		found.lookAtLogin, found.lookAtPrivileges, found.lookAtSettings, found.lookAtSchema, found.lookAtClock,
 	} {
@@ -47,6 +53,13 @@ func Inspect(ctx context.Context, url string) (Inspection, error) {
 		}
 	}
 	return found, nil
+}
+
+// lastTry is the end of what pgx says of each way it tried, which is long and
+// says the same of all.
+func lastTry(err error) error {
+	lines := strings.FieldsFunc(err.Error(), func(c rune) bool { return c == '\n' })
+	return errors.New(strings.TrimSpace(lines[len(lines)-1]))
 }
 
 // loginSQL counts what makes grants pointless: who is the owner, or may become
