@@ -25,20 +25,22 @@ func check(role string, asJSON bool, out io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	findings := examine(ctx, role)
+	show := printFindings
 	if asJSON {
-		_ = json.NewEncoder(out).Encode(findings) // who does not read it does not want it
-	} else {
-		printFindings(out, findings)
+		show = encodeFindings
 	}
-	if doctor.Failed(findings) {
+	if err := show(out, findings); err != nil || doctor.Failed(findings) {
 		return 1
 	}
 	return 0
 }
 
-func printFindings(out io.Writer, findings []doctor.Finding) {
+func encodeFindings(out io.Writer, findings []doctor.Finding) error {
+	return json.NewEncoder(out).Encode(findings)
+}
+
+func printFindings(out io.Writer, findings []doctor.Finding) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	defer t.Flush()
 	fmt.Fprintln(t, "CHECK\tRESULT\tFOUND")
 	for _, f := range findings {
 		fmt.Fprintf(t, "%s\t%s\t%s", f.Check, f.Result, f.Found)
@@ -47,6 +49,7 @@ func printFindings(out io.Writer, findings []doctor.Finding) {
 		}
 		fmt.Fprintln(t)
 	}
+	return t.Flush()
 }
 
 func examine(ctx context.Context, role string) []doctor.Finding {

@@ -136,7 +136,7 @@ func Examine(ctx context.Context, s Subject) []Finding {
 	engine.close()
 
 	r := report{role: s.Role}
-	r.ok("configuration", "complete, and no key of another role")
+	r.okf("configuration", "complete, and no key of another role")
 	s.judgeRecords(&r, db)
 	s.judgeEngine(&r, engine, db)
 	s.judgeVenue(&r, venue, db)
@@ -154,7 +154,7 @@ func (r *report) add(check string, result Result, found, fix string) {
 	r.list = append(r.list, Finding{r.role, check, result, oneLine(found), fix})
 }
 
-func (r *report) ok(check, format string, args ...any) {
+func (r *report) okf(check, format string, args ...any) {
 	r.add(check, OK, fmt.Sprintf(format, args...), "")
 }
 

@@ -151,7 +151,7 @@ func (s Subject) judgeEngine(r *report, e engine, db records) {
 	case e.err != nil:
 		r.add("Temporal", Fail, fmt.Sprintf("%s does not answer: %v", s.Temporal.HostPort, e.err), "start Temporal, or correct TEMPORAL_ADDRESS, TEMPORAL_API_KEY and TEMPORAL_TLS_*")
 	default:
-		r.ok("Temporal", "%s answers", s.Temporal.HostPort)
+		r.okf("Temporal", "%s answers", s.Temporal.HostPort)
 	}
 	if !s.judgeNamespace(r, e) {
 		s.blindInTemporal(r)
@@ -168,7 +168,7 @@ func (s Subject) judgeEngine(r *report, e engine, db records) {
 		judgeSchedule(r, w)
 	}
 	if s.Role == config.Scans && db.err == nil && db.jobsErr == nil && len(db.jobs) == 0 {
-		r.ok("schedule", "there are no scan jobs on account %s", s.Account)
+		r.okf("schedule", "there are no scan jobs on account %s", s.Account)
 	}
 }
 
@@ -202,7 +202,7 @@ func (s Subject) judgeNamespace(r *report, e engine) (usable bool) {
 		r.add(check, Warn, fmt.Sprintf("%s keeps what is over for %s only", s.Temporal.Namespace, e.retention), fmt.Sprintf(`run "temporal operator namespace update --namespace %s --retention 7d"; a trade rests on the database either way`, s.Temporal.Namespace))
 		return true
 	default:
-		r.ok(check, "%s keeps what is over for %s", s.Temporal.Namespace, e.retention)
+		r.okf(check, "%s keeps what is over for %s", s.Temporal.Namespace, e.retention)
 		return true
 	}
 	return false
@@ -229,7 +229,7 @@ func (s Subject) judgeAttributes(r *report, e engine) {
 		}
 	}
 	if sound {
-		r.ok(check, "%d search attributes are registered", len(wanted))
+		r.okf(check, "%d search attributes are registered", len(wanted))
 	}
 }
 
@@ -244,7 +244,7 @@ func judgeQueue(r *report, q queue) {
 	case q.err != nil:
 		r.blind(check, name+": "+q.err.Error(), "look at it with: temporal task-queue describe --task-queue "+q.name)
 	case q.pollers > 0:
-		r.ok(check, "%d poll %s", q.pollers, name)
+		r.okf(check, "%d poll %s", q.pollers, name)
 	case q.listed > 0:
 		r.add(check, Fail, fmt.Sprintf("nobody has polled %s for %s", name, q.silent.Round(time.Second)), start)
 	default:
@@ -261,12 +261,12 @@ func judgeSchedule(r *report, w schedule) {
 	case w.err != nil:
 		r.blind(check, w.id+": "+w.err.Error(), "look at it with: temporal schedule describe --schedule-id "+w.id)
 	case w.is.Schedule.State != nil && w.is.Schedule.State.Paused && w.paused:
-		r.ok(check, "%s is paused, and so is its job", w.id)
+		r.okf(check, "%s is paused, and so is its job", w.id)
 	case w.is.Schedule.State != nil && w.is.Schedule.State.Paused:
 		r.add(check, Fail, w.id+" is paused: "+w.is.Schedule.State.Note, "run \"temporal schedule toggle --unpause --reason … --schedule-id "+w.id+"\"; for a scan: starter scan resume")
 	case w.paused:
 		r.add(check, Warn, w.id+" runs, and its job is paused", "start worker --role scans: it pauses the schedule")
 	default:
-		r.ok(check, "%s is due", w.id)
+		r.okf(check, "%s is due", w.id)
 	}
 }

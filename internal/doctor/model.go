@@ -53,6 +53,6 @@ func judgeNames(r *report, names []string, busy []scan.Job) {
 		}
 	}
 	if sound {
-		r.ok("model", "the server answers and lists %d models; a completion is not asked, for it may cost money", len(names))
+		r.okf("model", "the server answers and lists %d models; a completion is not asked, for it may cost money", len(names))
 	}
 }

@@ -58,7 +58,7 @@ func (s Subject) judgeRecords(r *report, db records) {
 		}
 		return
 	}
-	r.ok("database", "answers as %s", db.found.Login)
+	r.okf("database", "answers as %s", db.found.Login)
 	judgeSchema(r, db.found.Schema, migrations.Latest())
 	s.judgeGrants(r, db.found)
 	judgeDurability(r, db.found.Settings)
@@ -71,7 +71,7 @@ func judgeSchema(r *report, version, latest int32) {
 	const check = "schema version"
 	switch {
 	case version == latest:
-		r.ok(check, "%d, the one of this program", version)
+		r.okf(check, "%d, the one of this program", version)
 	case version == 0:
 		r.add(check, Fail, "there is no schema, or this login may not see it", `run "starter migrate" as the owner, and give this login its role`)
 	case version < latest:
@@ -107,7 +107,7 @@ func (s Subject) judgeGrants(r *report, found postgres.Inspection) {
 		r.add(check, Fail, fmt.Sprintf("may %s, which role %s must not", some(extra), s.Role), fmt.Sprintf("REVOKE it from %s, from %q and from PUBLIC", group, found.Login))
 	}
 	if slices.Equal(found.Privileges, migrations.Granted(group)) {
-		r.ok(check, "exactly those of %s: %d", group, len(found.Privileges))
+		r.okf(check, "exactly those of %s: %d", group, len(found.Privileges))
 	}
 }
 
@@ -144,7 +144,7 @@ func judgeDurability(r *report, settings map[string]string) {
 		r.add(check, Fail, strings.Join(lost, ", ")+": a claim can be lost after it was answered", "turn it on in postgresql.conf and for this login and database; a lost claim may trade twice")
 		return
 	}
-	r.ok(check, "fsync, full_page_writes and synchronous_commit=%s", settings["synchronous_commit"])
+	r.okf(check, "fsync, full_page_writes and synchronous_commit=%s", settings["synchronous_commit"])
 }
 
 func judgeServerClock(r *report, ahead time.Duration) {
@@ -152,7 +152,7 @@ func judgeServerClock(r *report, ahead time.Duration) {
 		r.add("clock", Warn, fmt.Sprintf("the database is %s this machine", apart(ahead)), setClocks)
 		return
 	}
-	r.ok("clock", "the database is %s this machine", apart(ahead))
+	r.okf("clock", "the database is %s this machine", apart(ahead))
 }
 
 const setClocks = "let NTP set the clock of each machine"
@@ -187,5 +187,5 @@ func (s Subject) judgeAccount(r *report, db records) {
 	if s.Exchange.Live {
 		money = "real money"
 	}
-	r.ok(check, "%s at %s: %s", row.ID, row.RESTURL, money)
+	r.okf(check, "%s at %s: %s", row.ID, row.RESTURL, money)
 }

@@ -54,7 +54,7 @@ func (s Subject) judgeVenue(r *report, v venue, db records) {
 		r.add("exchange", Fail, fmt.Sprintf("%s does not answer: %v", s.Exchange.URL, v.err), "correct BITVAVO_REST_URL, or wait for the exchange: nothing trades meanwhile")
 		r.blind("clock", "the exchange does not answer", "mend the exchange first")
 	} else {
-		r.ok("exchange", "%s answers", s.Exchange.URL)
+		r.okf("exchange", "%s answers", s.Exchange.URL)
 		s.judgeClocks(r, v.ahead, db)
 	}
 	for i, key := range s.Exchange.Keys {
@@ -91,7 +91,7 @@ func (s Subject) judgeClocks(r *report, ahead time.Duration, db records) {
 	case ahead.Abs() > trade.MaxClockSkew:
 		r.add(check, Warn, here, setClocks)
 	default:
-		r.ok(check, "%s, and %s this machine", between, apart(ahead))
+		r.okf(check, "%s, and %s this machine", between, apart(ahead))
 	}
 }
 
@@ -112,7 +112,7 @@ func judgeView(r *report, key Key, k rights) {
 	case !k.view:
 		r.add(check, Fail, fmt.Sprintf("the %s may not view the account", key.Name), "give it the view permission in the exchange's settings")
 	default:
-		r.ok(check, "the %s may view the account", key.Name)
+		r.okf(check, "the %s may view the account", key.Name)
 	}
 }
 
@@ -124,11 +124,11 @@ func judgeTrade(r *report, key Key, k rights) {
 	case key.Trade && !k.trade:
 		r.add(check, Fail, fmt.Sprintf("the %s may not trade", key.Name), "give it the trade permission in the exchange's settings, and never the withdraw permission")
 	case key.Trade:
-		r.ok(check, "the %s may trade", key.Name)
+		r.okf(check, "the %s may trade", key.Name)
 	case k.trade:
 		r.add(check, Fail, fmt.Sprintf("the %s may trade, and a role that talks to a model holds it", key.Name), "revoke it, and make one that may view and nothing else")
 	default:
-		r.ok(check, "the %s may not trade", key.Name)
+		r.okf(check, "the %s may not trade", key.Name)
 	}
 }
 
@@ -139,5 +139,5 @@ func (s Subject) judgeWithdrawal(r *report, key Key) {
 		r.add(check, Unknown, fmt.Sprintf("whether the %s may withdraw is never asked", key.Name), "check in Bitvavo's settings that it may not, and that only this machine's address may use it")
 		return
 	}
-	r.ok(check, "never asked; paper money goes nowhere")
+	r.okf(check, "never asked; paper money goes nowhere")
 }
