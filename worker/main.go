@@ -32,7 +32,12 @@ import (
 
 func main() {
 	role := flag.String("role", "", "what this process hosts: proposals, orders, scans, or all (paper only)")
+	look := flag.Bool("check", false, "look at what the role needs, print what is found, and end; nothing is traded")
+	asJSON := flag.Bool("json", false, "with --check: print JSON instead of a table")
 	flag.Parse()
+	if *look {
+		os.Exit(check(*role, *asJSON, os.Stdout))
+	}
 	if err := run(*role); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)

@@ -26,7 +26,7 @@ var groups = []*cobra.Group{
 var groupOf = map[string]string{
 	"up": runGroup, "demo": runGroup, "chaos": runGroup, "serve": runGroup, "exchange": runGroup, "analyst": runGroup,
 	"propose": tradeGroup, "execute": tradeGroup, "override": tradeGroup, "confirm": tradeGroup, "cancel": tradeGroup, "policy": tradeGroup, "scan": tradeGroup,
-	"status": inspectGroup, "audit": inspectGroup, "budget": inspectGroup,
+	"status": inspectGroup, "audit": inspectGroup, "budget": inspectGroup, "doctor": inspectGroup,
 	"halt": operateGroup, "resume": operateGroup, "resolve": operateGroup,
 	"migrate": keepGroup, "import": keepGroup, "export": keepGroup, "account": keepGroup, "token": keepGroup, "completion": keepGroup, "help": keepGroup,
 }
@@ -86,6 +86,11 @@ starter status first
 starter status first --watch
 starter status --status unresolved
 starter status --differences`,
+	"starter doctor": `
+starter doctor
+starter doctor --role orders --json
+DATABASE_URL=postgres://… starter doctor --role api
+DATABASE_URL=postgres://… starter doctor --role scans`,
 	"starter policy set": `
 starter policy set policy.json
 starter policy show | sed 's/"tradesPerDay": 50/"tradesPerDay": 5/' | \

@@ -18,7 +18,7 @@ import (
 
 const exitCodes = `Exit codes:
   0  done
-  1  failed, or a guarantee of the demo did not hold
+  1  failed, a guarantee of the demo did not hold, or the doctor found a failure
   2  the command line or the environment cannot be used
   3  blocked, or a reason or confirmation is missing
   4  a part of the stack cannot be reached
@@ -81,7 +81,7 @@ INTERLOCK_TOKEN.
 	dir, _ := devstack.DefaultStateDir() // without a home --state must be given
 	root.PersistentFlags().StringVar(&a.state, "state", dir, "state folder of the stack")
 	root.AddCommand(a.up(), a.demo(), a.chaos(), a.serve(), a.exchange(), a.analyst(), a.scan(), a.budget(), a.migrate(), a.importEarlier(), a.export(), a.account(), a.token(), a.halt(), a.resume(), a.audit(),
-		a.policy(), a.propose(), a.execute(), a.override(), a.confirm(), a.cancel(), a.resolve(), a.status())
+		a.policy(), a.propose(), a.execute(), a.override(), a.confirm(), a.cancel(), a.resolve(), a.status(), a.doctor())
 	a.explain(root)
 	return root
 }
