@@ -51,6 +51,10 @@ var words = map[string]map[string]word{
 	"ConfirmBody":  {"reason": textWord},
 	"CancelBody":   {"reason": textWord},
 	"NoteBody":     {"note": textWord},
+	"HaltBody":     {"account": idWord, "reason": textWord},
+	"ResumeBody":   {"account": idWord, "reason": textWord},
+	"ResolveBody":  {"orderId": textWord, "reason": textWord},
+	"ClearBody":    {"reason": textWord},
 	"ScanJobBody": {
 		"id": jobWord, "markets": marketWord, "every": lengthWord, "jitter": lengthWord, "catchUp": lengthWord, "proposalLife": lengthWord,
 		"model": modelWord, "inputPrice": amountWord, "outputPrice": amountWord, "maxQuote": amountWord, "intervals": candleWord,
@@ -69,6 +73,7 @@ var words = map[string]map[string]word{
 	"Executed":      {"status": statusWord()},
 	"TriedView":     {"status": statusWord()},
 	"Problem":       {"proposalStatus": statusWord()},
+	"ResolvedView":  {"status": statusWord()},
 	"OrderView":     {"filledAmount": shownAmount, "filledAmountQuote": shownAmount, "feePaid": shownAmount},
 	"KeptView":      {"referencePrice": shownAmount},
 	"ScanJobView":   {"markets": shownMarket, "inputPrice": shownAmount, "outputPrice": shownAmount, "maxQuote": shownAmount, "intervals": candleWord},
@@ -84,7 +89,7 @@ func statusWord() word {
 }
 
 // sent are the schemas of bodies. Only they are closed: answers may gain fields.
-var sent = []string{"ExecuteBody", "ProposalBody", "OverrideBody", "ConfirmBody", "CancelBody", "Policy", "ScanJobBody", "NoteBody"}
+var sent = []string{"ExecuteBody", "ProposalBody", "OverrideBody", "ConfirmBody", "CancelBody", "Policy", "ScanJobBody", "NoteBody", "HaltBody", "ResumeBody", "ResolveBody", "ClearBody"}
 
 // leaveOpen lets answers gain fields.
 func leaveOpen(schemas map[string]*huma.Schema) {
@@ -130,7 +135,7 @@ func refineParams(path string, op *huma.Operation) {
 		switch {
 		case p.In == "path" && p.Name == "id" && strings.HasPrefix(path, scansPath):
 			jobWord.put(p.Schema)
-		case p.In == "path", p.Name == "before":
+		case p.In == "path", p.Name == "before", p.Name == "userId":
 			idWord.put(p.Schema)
 		case p.Name == "reason":
 			textWord.put(p.Schema)

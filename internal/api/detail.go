@@ -172,9 +172,10 @@ func clipped(text string) string {
 	return string(runes) + more
 }
 
-// tokenText is what every token begins with; see package postgres.
-var tokenText = regexp.MustCompile(`ilk_[A-Za-z0-9_-]*`)
+// tokenText is what every token begins with, ours (see package postgres) or a
+// JWT's header.
+var tokenText = regexp.MustCompile(`(ilk_|eyJ)[A-Za-z0-9_.-]*`)
 
 // withoutTokens keeps a token that was put into the wrong field out of answers
 // and of whatever keeps them.
-func withoutTokens(text string) string { return tokenText.ReplaceAllString(text, "ilk_…") }
+func withoutTokens(text string) string { return tokenText.ReplaceAllString(text, "$1…") }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/badinput"
+	"interlock/internal/view"
 )
 
 // records counts the rows of every table.
@@ -84,6 +85,10 @@ func entries(t *testing.T) []entry {
 		}},
 		{"POST", "/api/trading/proposals/p/overrides/o/confirm", `{"reason":"r"}`, map[string][]badinput.Value{"reason": reasons}},
 		{"POST", "/api/trading/proposals/p/cancel", `{"reason":"r"}`, map[string][]badinput.Value{"reason": reasons}},
+		{"POST", "/api/trading/halt", `{"reason":"r"}`, map[string][]badinput.Value{"reason": reasons}},
+		{"POST", "/api/trading/resume", `{"reason":"r"}`, map[string][]badinput.Value{"reason": reasons}},
+		{"POST", "/api/trading/proposals/p/resolve", `{"reason":"r","absent":true}`, map[string][]badinput.Value{"reason": reasons}},
+		{"POST", "/api/trading/budgets/anna/clear", `{"reason":"r"}`, map[string][]badinput.Value{"reason": reasons}},
 		{"PUT", "/api/trading/policy", oneLine(t, policyText(t)), map[string][]badinput.Value{
 			"timeZone": {{Name: "Mars", Text: "Mars/Olympus"}, {Name: "NUL", Text: "UTC\x00"}}, "minConfidence": amounts, "maxOrderQuote": amounts,
 			"exposureMarket": amounts, "cooldown": badinput.Durations(), "priceMaxAge": badinput.Durations(),
@@ -129,6 +134,7 @@ func TestBadInputIsRefusedWithFieldValueAndFixAndNothingIsStored(t *testing.T) {
 			d := newDoor(t)
 			d.propose("p")
 			d.addJob("kept")
+			d.token = d.tokenFor(view.Operator, "anna", account) // who may ask it all
 			records := d.records()
 			before := records.count(t)
 			for _, field := range slices.Sorted(maps.Keys(e.fields)) {

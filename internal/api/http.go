@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"interlock/internal/trade"
 	"interlock/internal/view"
 )
 
@@ -26,8 +25,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Log.LogAttrs(r.Context(), levelOf(answer.status, route), "answered", attrs(r, route, answer.status, time.Since(began))...)
 }
 
-// secure keeps answers out of caches, frames and scripts. There is no CORS: a
-// browser's page of another origin has no business here.
+// secure keeps answers out of caches, frames and scripts. A browser's page of
+// another origin has no business here, unless crossOrigin lists it.
 func secure(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -47,7 +46,7 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 		s.mux.ServeHTTP(w, r)
 		return route
 	}
-	who, refusal := s.identify(r)
+	who, refusal := s.admit(r, route)
 	if refusal == nil {
 		refusal = checkBody(r)
 	}
@@ -61,7 +60,8 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 		refusal.write(w)
 		return route
 	}
-	s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askedKey{}, asked{who, s.Now()})))
+	ctx := context.WithValue(view.WithIdentity(r.Context(), who), askedKey{}, asked{who, s.Now()})
+	s.mux.ServeHTTP(w, r.WithContext(ctx))
 	return route
 }
 
@@ -98,24 +98,6 @@ func askedIn(ctx context.Context) asked {
 
 // whoAsks is who the request's token speaks for.
 func whoAsks(ctx context.Context) view.Identity { return askedIn(ctx).who }
-
-func (s *server) identify(r *http.Request) (view.Identity, *Problem) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return view.Identity{}, problem(http.StatusUnauthorized, Unauthorized, "send a token: Authorization: Bearer ilk_…")
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), recordsPatience)
-	defer cancel()
-	who, err := s.Store.Identify(ctx, strings.TrimSpace(token))
-	switch {
-	case errors.Is(err, trade.ErrNotFound):
-		return who, problem(http.StatusUnauthorized, Unauthorized, "the token is unknown or was revoked")
-	case err != nil:
-		s.Log.Warn("token not read", "error", err)
-		return who, errDatabase()
-	}
-	return who, nil
-}
 
 // checkBody refuses what surely is no small JSON before it is read.
 func checkBody(r *http.Request) *Problem {

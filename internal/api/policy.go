@@ -94,14 +94,22 @@ func (s *server) putPolicy(ctx context.Context, in *policyInput) (*policyOutput,
 	return &policyOutput{Body: PolicyView{Version: version, Policy: policyValue{p}}}, nil
 }
 
-func (s *server) getPolicy(ctx context.Context, _ *struct{}) (*policyOutput, error) {
+type getPolicyInput struct {
+	UserID string `query:"userId" maxLength:"100" doc:"Whose; operators of the account only"`
+}
+
+func (s *server) getPolicy(ctx context.Context, in *getPolicyInput) (*policyOutput, error) {
 	who := whoAsks(ctx)
+	user, refusal := s.whose(ctx, in.UserID)
+	if refusal != nil {
+		return nil, refusal
+	}
 	bound, cancel := context.WithTimeout(ctx, recordsPatience)
 	defer cancel()
-	p, version, err := s.Store.Policy(bound, who.UserID, who.AccountID)
+	p, version, err := s.Store.Policy(bound, user, who.AccountID)
 	switch {
 	case errors.Is(err, trade.ErrNotFound):
-		return nil, problem(http.StatusNotFound, string(trade.PolicyMissing), "you have no policy for account %s; set one first, nothing trades without", who.AccountID)
+		return nil, problem(http.StatusNotFound, string(trade.PolicyMissing), "%s has no policy for account %s; set one first, nothing trades without", user, who.AccountID)
 	case errors.Is(err, trade.ErrInvalid):
 		return nil, problem(http.StatusConflict, string(trade.PolicyMissing), "version %d was stored by another program and does not decode; nothing trades until you set a new one", version)
 	case err != nil:

@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,6 +18,11 @@ import (
 const (
 	InvalidRequest       = "INVALID_REQUEST"
 	Unauthorized         = "UNAUTHORIZED"
+	Forbidden            = "FORBIDDEN"
+	TooManyRequests      = "TOO_MANY_REQUESTS"
+	IdentityUnavailable  = "IDENTITY_UNAVAILABLE"
+	TradingStateConflict = "TRADING_STATE_CONFLICT"
+	ResolveRefused       = "RESOLVE_REFUSED"
 	NotFound             = "NOT_FOUND"
 	MethodNotAllowed     = "METHOD_NOT_ALLOWED"
 	BodyTooLarge         = "BODY_TOO_LARGE"
@@ -40,6 +47,9 @@ type Problem struct {
 	ExchangeCode   string               `json:"exchangeCode,omitempty" doc:"The exchange's own error code"`
 	Order          *workflows.OrderView `json:"order,omitempty" doc:"The order the proposal has already"`
 	NotAfter       *time.Time           `json:"notAfter,omitempty" doc:"Whatever became of this request, it does not trade after this time unless it was claimed before"`
+
+	retryAfter time.Duration // of 429
+	why        string        // for the log, when it is more than the message
 }
 
 // Block is one check that did not pass.
@@ -68,6 +78,9 @@ func problem(status int, code, format string, args ...any) *Problem {
 // write answers outside huma's handlers.
 func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) //nolint:errchkjson // the client may be gone
 }

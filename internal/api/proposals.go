@@ -179,8 +179,8 @@ func (s *server) get(ctx context.Context, in *getInput) (*proposalOutput, error)
 	return &proposalOutput{Status: http.StatusOK, Body: viewOf(p)}, nil
 }
 
-// own reads a proposal of the user and account that ask. Another's is answered
-// as if it did not exist.
+// own reads a proposal that is theirs who ask: their own, or of any user of the
+// account they operate. Another's is answered as if it did not exist.
 func (s *server) own(ctx context.Context, id string) (view.Proposal, *Problem) {
 	if trade.CheckID("id", id) != nil {
 		return view.Proposal{}, errNoProposal(id)
@@ -190,7 +190,7 @@ func (s *server) own(ctx context.Context, id string) (view.Proposal, *Problem) {
 	p, err := s.Store.Proposal(ctx, id)
 	who := whoAsks(ctx)
 	switch {
-	case errors.Is(err, trade.ErrNotFound), err == nil && (p.UserID != who.UserID || p.AccountID != who.AccountID):
+	case errors.Is(err, trade.ErrNotFound), err == nil && !who.MaySee(p.UserID, p.AccountID):
 		return view.Proposal{}, errNoProposal(id)
 	case err != nil:
 		return p, s.databaseFault("proposal not read", err)
@@ -204,6 +204,7 @@ func (s *server) databaseFault(what string, err error) *Problem {
 }
 
 type listInput struct {
+	UserID string `query:"userId" maxLength:"100" doc:"Of whom; operators of the account only, and everybody's when they leave it out"`
 	Status string `query:"status" enum:"PENDING,EXECUTING,UNRESOLVED,EXECUTED,FAILED,EXPIRED,CANCELLED"`
 	Before string `query:"before" maxLength:"100" doc:"next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
@@ -220,11 +221,17 @@ func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	if in.Before != "" && trade.CheckID("before", in.Before) != nil {
 		return nil, problem(http.StatusBadRequest, InvalidRequest, "before: give the next of the page before")
 	}
-	who := whoAsks(ctx)
+	user, refusal := s.whose(ctx, in.UserID)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if in.UserID == "" && whoAsks(ctx).Role.Covers(view.Operator) {
+		user = "" // everybody's
+	}
 	bound, cancel := context.WithTimeout(ctx, recordsPatience)
 	defer cancel()
 	views, err := s.Store.Proposals(bound, view.Filter{
-		UserID: who.UserID, AccountID: who.AccountID, Status: trade.Status(in.Status), Before: in.Before, Limit: in.Limit,
+		UserID: user, AccountID: whoAsks(ctx).AccountID, Status: trade.Status(in.Status), Before: in.Before, Limit: in.Limit,
 	})
 	if err != nil {
 		return nil, s.databaseFault("proposals not read", err)

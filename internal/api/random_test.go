@@ -18,6 +18,7 @@ import (
 
 	"interlock/internal/badinput"
 	"interlock/internal/trade"
+	"interlock/internal/view"
 	"interlock/workflows"
 )
 
@@ -40,6 +41,7 @@ type operation struct {
 		Required bool
 		Schema   json.RawMessage
 	} `json:"parameters"`
+	Role        string `json:"x-role"`
 	RequestBody *struct {
 		Content map[string]struct{ Schema json.RawMessage }
 	} `json:"requestBody"`
@@ -138,6 +140,9 @@ func (d *door) lived() {
 		_, err := d.owner.Cancel(ctx, id, req.Actor, req.Reason)
 		return err
 	}
+	d.temporal.resolving = func(_ string, req workflows.ResolveRequest) (workflows.ResolveResult, error) {
+		return workflows.ResolveResult{Accepted: req.Absent, Problem: "another order", Status: trade.Failed, Failure: &workflows.FailureView{Code: trade.OrderAbsent}}, nil
+	}
 	for _, id := range []string{"prop-1", "prop-2", "prop-3"} {
 		d.propose(id)
 	}
@@ -150,10 +155,14 @@ func (d *door) lived() {
 func (g *guesser) ask(d *door, n int) {
 	t := d.t
 	records := d.records()
+	operator := d.in(view.Operator, "olga", account)
 	before := records.count(t)
 	for number := range n {
 		path, body, header := g.path(), g.body(), g.header()
 		fits := g.fits(body)
+		if g.Role == string(view.Operator) && !g.one(20) {
+			header = append(header, operator...)
+		}
 		var content any
 		if body != "" {
 			content = body
@@ -173,7 +182,7 @@ func (g *guesser) ask(d *door, n int) {
 			before = records.count(t)
 		default:
 			now := records.count(t)
-			if r.code() == "OVERRIDE_REFUSED" || r.body["blocks"] != nil { // the audit keeps who tried what
+			if r.code() == "OVERRIDE_REFUSED" || r.code() == "RESOLVE_REFUSED" || r.body["blocks"] != nil { // the audit keeps who tried what
 				before["audit_events"], before["verdicts"], before["overrides"] = now["audit_events"], now["verdicts"], now["overrides"]
 			}
 			require.Equal(t, before, now, about)
@@ -261,6 +270,7 @@ func (g *guesser) param(name string) string {
 	known := map[string][]string{
 		"id": {"prop-1", "prop-2", "prop-3", "majors", "j", "none"}, "overrideId": {"prop-1", "o"}, "limit": {"1", "50", "500", "0", "501", "-1", "1e9", "ten"},
 		"runs": {"1", "100", "0", "101"}, "status": {"PENDING", "EXECUTED", "pending", ""}, "before": {"prop-1", "prop-9"}, "reason": {"done", " "},
+		"user": {"anna", "nobody"}, "userId": {"anna", "bert", "no user"},
 	}
 	value := g.text()
 	if !g.one(6) {
@@ -363,7 +373,7 @@ func (g *guesser) string(name string, schema map[string]any) string {
 		"expiresAt": {g.now.Add(time.Hour).Format(time.RFC3339), g.now.Add(time.Minute).Format(time.RFC3339Nano), "2001-01-01T00:00:00+14:00"},
 		"amount":    {"0.001", "1", "0", "999999999999999999"}, "price": {"80000", "0.000000000000000001"}, "confidence": {"0.8", "1", "1.1"},
 		"cron": {"0 8 * * 1-5", "* * * * *", "61 * * * *"}, "every": {"15m", "10s", "9s", "720h"}, "timeZone": {"UTC", "Europe/Amsterdam", "Mars", "Local"},
-		"profile": {"scan-v1", "none"},
+		"profile": {"scan-v1", "none"}, "account": {account, "other"},
 	}
 	if list := known[name]; list != nil && !g.one(4) {
 		return pick(g, list)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"interlock/internal/view"
 )
 
 // register puts every operation on the mux, and their description with them.
@@ -36,8 +38,10 @@ Every other status says that this request placed nothing, except 503: unless it 
 	huma.Register(api, operation("putPolicy", http.MethodPut, "/api/trading/policy", "Set your policy for the next execution",
 		describe("Every field is required. An equal policy keeps its version."), unchecked), s.putPolicy)
 	s.registerScans(api)
+	s.registerOperator(api)
 	huma.Register(api, operation("live", http.MethodGet, livePath, "Whether the process answers", public), s.live)
 	huma.Register(api, operation("ready", http.MethodGet, readyPath, "Whether database and Temporal answer", public), s.ready)
+	s.access.need(api.OpenAPI())
 	s.publish(api.OpenAPI())
 }
 
@@ -71,7 +75,7 @@ func humaConfig() huma.Config {
 	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrict}
 	cfg.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token": {Type: "http", Scheme: "bearer", Description: "From starter token create; it speaks for one user on one account."},
+		"token": {Type: "http", Scheme: "bearer", Description: "From starter token create, or a JWT of the configured issuer; it speaks for one user on one account, in one role."},
 	}
 	return cfg
 }
@@ -83,8 +87,9 @@ func operation(id, method, path, summary string, options ...option) huma.Operati
 		OperationID: id, Method: method, Path: path, Summary: summary,
 		MaxBodyBytes: maxBody + 1, // huma refuses what reaches the limit
 		Security:     []map[string][]string{{"token": {}}},
-		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusServiceUnavailable},
+		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 	}
+	takes(leastRole(method))(&op)
 	if method != http.MethodGet {
 		op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
@@ -92,6 +97,13 @@ func operation(id, method, path, summary string, options ...option) huma.Operati
 		set(&op)
 	}
 	return op
+}
+
+func leastRole(method string) view.Role {
+	if method == http.MethodGet {
+		return view.Viewer
+	}
+	return view.Trader
 }
 
 func describe(text string) option { return func(op *huma.Operation) { op.Description = text } }
@@ -114,7 +126,7 @@ func also(status int) option {
 
 // public operations need no token.
 func public(op *huma.Operation) {
-	op.Security, op.Errors = nil, []int{http.StatusBadRequest, http.StatusServiceUnavailable}
+	op.Security, op.Extensions, op.Errors = nil, nil, []int{http.StatusBadRequest, http.StatusServiceUnavailable}
 }
 
 // unchecked leaves the body to the handler, which knows better.

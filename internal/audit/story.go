@@ -17,6 +17,7 @@ var sentences = map[string]func(Event) (string, error){
 	"proposal.stored":      told(storedProposal),
 	"proposal.expired":     told(expired),
 	"proposal.cancel":      told(givenUp),
+	"person.asked":         told(asked),
 	"preflight.claimed":    told(claimed),
 	"preflight.blocked":    told(blocked),
 	"override.stored":      told(permitted),

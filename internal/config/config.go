@@ -113,18 +113,24 @@ type APIConfig struct {
 	DatabaseURL Secret
 	Temporal    client.Options
 	MetricsAddr string
+	JWT         JWT
+	RPS         int      // requests per second of one user; 0 is the API's own default
+	Failures    int      // per minute of one address that proves nobody; 0 is the API's own default
+	Origins     []string // pages of these may use it from a browser
 }
 
 // DefaultAPIAddr is where the HTTP API listens unless told otherwise.
 const DefaultAPIAddr = "127.0.0.1:8085"
 
-// API reads the environment of the HTTP API, which may hold no key at all.
+// API reads the environment of the HTTP API, which may hold no key of an
+// exchange or a model.
 func API(getenv func(string) string) (APIConfig, error) {
 	r := newReader(getenv)
 	r.refuseForeignKeys(APIRole)
 	cfg := APIConfig{
 		Addr: r.addr("INTERLOCK_API_ADDR", DefaultAPIAddr), DatabaseURL: r.databaseURL(true),
-		Temporal: r.temporal(), MetricsAddr: r.metricsAddr(),
+		Temporal: r.temporal(), MetricsAddr: r.metricsAddr(), JWT: r.jwt(), Origins: r.origins(),
+		RPS: r.count("INTERLOCK_API_RPS", 0, 10_000), Failures: r.count("INTERLOCK_API_FAILURES", 0, 10_000),
 	}
 	return cfg, r.err()
 }

@@ -211,6 +211,6 @@ func TestSecretNeverPrints(t *testing.T) {
 
 func TestEveryKeyVariableIsListed(t *testing.T) {
 	names := KeyVariables()
-	require.Len(t, names, 10)
+	require.Len(t, names, 12)
 	require.Contains(t, names, "OPENAI_API_KEY_FILE")
 }

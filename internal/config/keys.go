@@ -19,6 +19,7 @@ var keyVariables = []struct {
 	{"BITVAVO_TRADE_KEY", []Role{Orders, All}},
 	{"BITVAVO_TRADE_SECRET", []Role{Orders, All}},
 	{"OPENAI_API_KEY", []Role{Scans, All}},
+	{"INTERLOCK_JWT_SECRET", []Role{APIRole}},
 }
 
 // fileSuffix marks a variable that names a file which holds the value.

@@ -28,6 +28,9 @@ const appendAuditSQL = `SELECT interlock.audit_append(@chain, @kind, nullif(@use
 // chain's lock until commit.
 func appendAudit(ctx context.Context, tx pgx.Tx, e event) error {
 	body, err := json.Marshal(e.Body)
+	if err == nil {
+		body, err = signed(ctx, body)
+	}
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", e.Kind, err)
 	}

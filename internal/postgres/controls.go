@@ -4,25 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"interlock/internal/trade"
+	"interlock/internal/view"
 )
 
 // AllAccounts is the scope of a trading state that counts for every account.
-const AllAccounts = globalChain
+const AllAccounts = view.AllAccounts
 
 // Control is the trading state of a scope, and who set it why.
-type Control struct {
-	Scope     string             `db:"scope" json:"scope"` // an account, or AllAccounts
-	State     trade.TradingState `db:"state" json:"state"`
-	Actor     string             `db:"actor" json:"actor"`
-	Reason    string             `db:"reason" json:"reason"`
-	ChangedAt time.Time          `db:"changed_at" json:"changedAt"`
-}
+type Control = view.Control
 
 const setTradingStateSQL = `
 	UPDATE interlock.trading_controls SET state = @state, actor = @actor, reason = @reason, changed_at = clock_timestamp()
