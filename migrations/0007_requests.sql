@@ -19,7 +19,7 @@ CREATE UNLOGGED TABLE interlock.request_budgets (
 -- to wait. spent are requests sent while this database could not be asked.
 CREATE FUNCTION interlock.take_request(account text, most int, floor_permille int, spent int,
 	OUT granted boolean, OUT wait_ms bigint, OUT reason text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = interlock, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = interlock, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
 	b request_budgets;
 	now_at timestamptz;
@@ -69,7 +69,7 @@ END $$;
 -- Writes down what the exchange said. Replies overtake each other: within one
 -- window the lowest figure holds, and a ban is never shortened.
 CREATE FUNCTION interlock.heed_exchange(account text, weight_limit int, weight_left int, reset_ms bigint, ban_ms bigint) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = interlock, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = interlock, pg_temp SET lock_timeout = '1s' AS $$
 	INSERT INTO request_budgets AS b (account_id, weight_limit, weight_left, reset_at, banned_until)
 	VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms', clock_timestamp() + $5 * interval '1 ms')
 	ON CONFLICT (account_id) DO UPDATE SET

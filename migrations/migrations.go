@@ -8,6 +8,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
@@ -22,7 +23,34 @@ var files embed.FS
 // rivals apart belongs to a session, and a pooler hands sessions on.
 var ErrPooled = errors.New("a pooler stands before the database, and its sessions cannot hold the lock of a migration: use the database's direct address")
 
+// granted lists what each group role may do once every migration is applied.
+// It says what the migrations come to, and a test keeps it so.
+//
+//go:embed grants.txt
+var granted string
+
 const versionTable = "interlock.schema_version"
+
+// Latest is the newest version that this program knows.
+func Latest() int32 {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		return 0 // embedded: cannot happen
+	}
+	return int32(len(entries))
+}
+
+// Granted lists what the group role may do at the newest version, and nothing
+// else, each like "INSERT trade_executions". It is empty for any other role.
+func Granted(group string) []string {
+	var list []string
+	for line := range strings.Lines(granted) {
+		if name, privilege, _ := strings.Cut(strings.TrimSpace(line), " "); name == group {
+			list = append(list, privilege)
+		}
+	}
+	return list
+}
 
 // Up brings the database to the newest version, one transaction per step,
 // under an advisory lock. A database that is newer than this program is left

@@ -51,12 +51,14 @@ func registerProposals(w worker.Registry, c client.Client, store *postgres.Store
 type venue interface {
 	orders.Exchange
 	orders.Ledger
+	orders.OpenBook
 }
 
 // attempts is all that role orders writes down.
 type attempts interface {
 	orders.Attempts
 	orders.Comparisons
+	orders.Wishes
 }
 
 // ordersHost is what role orders works with.

@@ -73,7 +73,8 @@ func Worker(role string, getenv func(string) string) (WorkerConfig, error) {
 	switch cfg.Role {
 	case Proposals, Orders, Scans, All:
 	default:
-		return cfg, fmt.Errorf("--role: %q is not a role; write proposals, orders, scans or all", role)
+		r.problem("--role", fmt.Sprintf("%q is not a role; write proposals, orders, scans or all", role))
+		cfg.Role = All // so that all else that is wrong is found too
 	}
 	r.refuseForeignKeys(cfg.Role)
 	cfg.Account = r.account()

@@ -97,6 +97,7 @@ func (r *reader) secret(name string) Secret {
 func (r *reader) plain(name, value string) string {
 	if strings.TrimSpace(value) != value || strings.ContainsFunc(value, isControl) {
 		r.problem(name, "has spaces or line breaks in it; write the bare value")
+		return ""
 	}
 	return value
 }

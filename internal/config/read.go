@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
@@ -29,7 +30,17 @@ func newReader(getenv func(string) string) *reader { return &reader{getenv: gete
 func (r *reader) get(name string) string { return r.getenv(name) }
 
 func (r *reader) problem(name, what string) {
-	r.problems = append(r.problems, fmt.Errorf("%s: %s", name, what))
+	r.problems = append(r.problems, fmt.Errorf("%s: %s", name, overlong.ReplaceAllString(strings.Map(printable, what), "$1…")))
+}
+
+// overlong is a value that no line needs whole.
+var overlong = regexp.MustCompile(`(\S{80})\S+`)
+
+func printable(c rune) rune {
+	if unicode.IsPrint(c) {
+		return c
+	}
+	return unicode.ReplacementChar
 }
 
 func (r *reader) err() error { return errors.Join(r.problems...) }

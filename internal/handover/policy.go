@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -26,7 +27,7 @@ type Draft struct {
 // No amount of money is among them.
 var plain = map[string]struct {
 	field string
-	read  func(json.RawMessage) (any, error)
+	read  func(json.RawMessage) (string, error) // its JSON in our policy
 }{
 	"allowlist":        {"allowlist", readMarkets},
 	"cooldown_minutes": {"cooldown", readMinutes}, "cooldownMinutes": {"cooldown", readMinutes},
@@ -44,7 +45,7 @@ func DraftPolicy(text []byte) (Draft, error) {
 		return Draft{}, errors.New("policy: is not a JSON object")
 	}
 	var d Draft
-	filled := map[string]any{}
+	filled := map[string]string{}
 	for key, value := range whole {
 		if key != "execution" {
 			d.Unread = append(d.Unread, key)
@@ -57,7 +58,7 @@ func DraftPolicy(text []byte) (Draft, error) {
 	return d, nil
 }
 
-func (d *Draft) readExecution(text json.RawMessage, filled map[string]any) error {
+func (d *Draft) readExecution(text json.RawMessage, filled map[string]string) error {
 	var execution map[string]json.RawMessage
 	if err := json.Unmarshal(text, &execution); err != nil {
 		return errors.New("policy: execution is not a JSON object")
@@ -80,7 +81,7 @@ func (d *Draft) readExecution(text json.RawMessage, filled map[string]any) error
 	return nil
 }
 
-func (d *Draft) write(filled map[string]any) {
+func (d *Draft) write(filled map[string]string) {
 	var out bytes.Buffer
 	out.WriteString("{\n")
 	for i, field := range trade.PolicyFields() {
@@ -88,51 +89,51 @@ func (d *Draft) write(filled map[string]any) {
 		if is {
 			d.Filled = append(d.Filled, field)
 		} else {
+			value = "null"
 			d.Open = append(d.Open, field)
 		}
-		text, _ := json.Marshal(value) // strings, numbers and lists of them
 		if i > 0 {
 			out.WriteString(",\n")
 		}
-		fmt.Fprintf(&out, "  %q: %s", field, text)
+		fmt.Fprintf(&out, "  %q: %s", field, value)
 	}
 	out.WriteString("\n}\n")
 	d.Text = out.Bytes()
 }
 
-func readMarkets(raw json.RawMessage) (any, error) {
+func readMarkets(raw json.RawMessage) (string, error) {
 	var texts []string
 	if err := json.Unmarshal(raw, &texts); err != nil {
-		return nil, errors.New("is not a list of markets")
+		return "", errors.New("is not a list of markets")
 	}
-	list := trade.Allowlist{}
+	list := make([]string, 0, len(texts))
 	for _, text := range texts {
 		m, err := trade.ParseMarket("market", strings.ToUpper(text))
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		list = append(list, m)
+		list = append(list, strconv.Quote(string(m)))
 	}
-	return list, nil
+	return "[" + strings.Join(list, ", ") + "]", nil
 }
 
-func readMinutes(raw json.RawMessage) (any, error) {
+func readMinutes(raw json.RawMessage) (string, error) {
 	n, err := readCount(raw)
-	return fmt.Sprintf("%vm", n), err
+	return strconv.Quote(n + "m"), err
 }
 
-func readCount(raw json.RawMessage) (any, error) {
+func readCount(raw json.RawMessage) (string, error) {
 	var n *int
 	if err := json.Unmarshal(raw, &n); err != nil || n == nil || *n < 0 {
-		return nil, fmt.Errorf("%s is not a whole number", clip(string(raw)))
+		return "", fmt.Errorf("%s is not a whole number", clip(string(raw)))
 	}
-	return *n, nil
+	return strconv.Itoa(*n), nil
 }
 
-func readFraction(raw json.RawMessage) (any, error) {
+func readFraction(raw json.RawMessage) (string, error) {
 	value, err := trade.ParseDecimal("value", string(raw))
 	if err != nil || value.IsNegative() || value.GreaterThan(decimal.NewFromInt(1)) {
-		return nil, fmt.Errorf("%s is not a number from 0 to 1", clip(string(raw)))
+		return "", fmt.Errorf("%s is not a number from 0 to 1", clip(string(raw)))
 	}
-	return value.String(), nil
+	return strconv.Quote(value.String()), nil
 }

@@ -23,12 +23,12 @@ func newStore(t *testing.T) *Store {
 // pooledVariable makes every test go through a transaction-mode pooler.
 const pooledVariable = "INTERLOCK_TEST_POOLED"
 
-func openStore(t *testing.T, url string) *Store {
+func openStore(t *testing.T, url string, options ...Option) *Store {
 	t.Helper()
 	if os.Getenv(pooledVariable) != "" {
 		url = devtest.Pooled(t, url)
 	}
-	s, err := Open(context.Background(), url)
+	s, err := Open(context.Background(), url, options...)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s

@@ -14,9 +14,11 @@ import (
 // own, so that no turn waits for a transaction of something else.
 func ForRequests(cfg *pgxpool.Config) {
 	cfg.MaxConns = 3
-	cfg.ConnConfig.RuntimeParams["statement_timeout"] = "2s"
-	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "1s"
 }
+
+// turnPatience bounds one question for a turn: without an answer the caller
+// goes on with its local share.
+const turnPatience = 2 * time.Second
 
 type grantRow struct {
 	Granted bool   `db:"granted"`
@@ -30,6 +32,8 @@ const takeRequestSQL = `SELECT granted, wait_ms, reason FROM interlock.take_requ
 // database's clock over all workers, or says how long to wait. An error means
 // that it may or may not have been counted.
 func (s *Store) TakeRequest(ctx context.Context, account string, r rate.Request) (rate.Grant, error) {
+	ctx, cancel := context.WithTimeout(ctx, turnPatience)
+	defer cancel()
 	row, err := one[grantRow](ctx, s.pool, takeRequestSQL, pgx.StrictNamedArgs{
 		"account": account, "most": r.Most, "floor": r.Floor, "spent": r.Spent,
 	})
@@ -39,6 +43,8 @@ func (s *Store) TakeRequest(ctx context.Context, account string, r rate.Request)
 // HeedExchange lets every worker of the account know what the exchange said of
 // its budget.
 func (s *Store) HeedExchange(ctx context.Context, account string, n rate.Notice) error {
+	ctx, cancel := context.WithTimeout(ctx, turnPatience)
+	defer cancel()
 	_, err := s.pool.Exec(ctx, `SELECT interlock.heed_exchange($1, $2, $3, $4, $5)`,
 		account, n.Limit, n.Left, n.Reset.Milliseconds(), n.Ban.Milliseconds())
 	return classify(err)

@@ -18,10 +18,8 @@ const requester = "a"
 
 func newRequests(t *testing.T) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), devtest.Database(t, migrations.Up), ForRequests)
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	_, err = s.pool.Exec(t.Context(), `INSERT INTO interlock.accounts (id, venue, rest_url) VALUES ('a', 'paper', 'http://x/v2')`)
+	s := openStore(t, devtest.Database(t, migrations.Up), ForRequests)
+	_, err := s.pool.Exec(t.Context(), `INSERT INTO interlock.accounts (id, venue, rest_url) VALUES ('a', 'paper', 'http://x/v2')`)
 	require.NoError(t, err)
 	return s
 }

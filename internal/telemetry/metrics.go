@@ -24,6 +24,7 @@ type Metrics struct {
 	scans    metric.Int64Counter
 	turns    metric.Int64Counter
 	waits    metric.Float64Counter
+	halted   metric.Int64Counter
 }
 
 func newMetrics(meter metric.Meter) (*Metrics, error) {
@@ -41,6 +42,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		counter(&m.looks, "interlock_unresolved_looks", "Times an order's fate was looked for and stayed unknown."),
 		counter(&m.alarms, "interlock_contradictions", "Orders at the exchange that our records had denied; each halted its account."),
 		counter(&m.scans, "interlock_scans", "Due times of scans, by how they ended; skipped and missed ones too."),
+		counter(&m.halted, "interlock_halt_orders", "Orders that a halt with cancel-open has dealt with, by result; still open ones once per try."),
 		counter(&m.requests, "interlock_http_requests", "Answered HTTP requests, by status."),
 	)
 }
@@ -86,6 +88,13 @@ func (m *Metrics) Turn(class string, waited time.Duration) {
 	if m != nil {
 		m.turns.Add(context.Background(), 1, label("class", class))
 		m.waits.Add(context.Background(), waited.Seconds(), label("class", class))
+	}
+}
+
+// CancelledByHalt counts one try to end an order under a cancel-open.
+func (m *Metrics) CancelledByHalt(result trade.CancelResult) {
+	if m != nil {
+		m.halted.Add(context.Background(), 1, label("result", string(result)))
 	}
 }
 

@@ -95,7 +95,7 @@ func ParsePolicy(data []byte) (Policy, error) {
 			continue
 		}
 		if err := decodeValue(raw, f.into); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", f.name, err))
+			problems = append(problems, under(f.name, err))
 		}
 	}
 	for _, name := range sortedKeys(given) {

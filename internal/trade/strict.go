@@ -63,6 +63,16 @@ func decodeValue(raw json.RawMessage, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
+// under names the field that every line of err is about.
+func under(field string, err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	problems := make([]error, len(lines))
+	for i, line := range lines {
+		problems[i] = errors.New(field + ": " + line)
+	}
+	return errors.Join(problems...)
+}
+
 // StrictFields splits one JSON object that must have exactly the named fields,
 // each once and by its exact name. It is how untrusted text is read.
 func StrictFields(data []byte, names ...string) (map[string]json.RawMessage, error) {
@@ -122,7 +132,7 @@ func DecodeStrict(data []byte, into any) error {
 
 func wanted(t reflect.Type) string {
 	switch {
-	case t == reflect.TypeFor[time.Time]():
+	case t == reflect.TypeFor[time.Time](), t == reflect.TypeFor[*time.Time]():
 		return `a time in RFC 3339, like "2026-01-31T18:00:00Z"`
 	case t.Kind() == reflect.Bool:
 		return "true or false"

@@ -26,7 +26,7 @@ var groups = []*cobra.Group{
 var groupOf = map[string]string{
 	"up": runGroup, "demo": runGroup, "chaos": runGroup, "serve": runGroup, "exchange": runGroup, "analyst": runGroup,
 	"propose": tradeGroup, "execute": tradeGroup, "override": tradeGroup, "confirm": tradeGroup, "cancel": tradeGroup, "policy": tradeGroup, "scan": tradeGroup,
-	"status": inspectGroup, "audit": inspectGroup, "budget": inspectGroup,
+	"status": inspectGroup, "audit": inspectGroup, "budget": inspectGroup, "doctor": inspectGroup,
 	"halt": operateGroup, "resume": operateGroup, "resolve": operateGroup,
 	"migrate": keepGroup, "import": keepGroup, "export": keepGroup, "account": keepGroup, "token": keepGroup, "completion": keepGroup, "help": keepGroup,
 }
@@ -86,6 +86,11 @@ starter status first
 starter status first --watch
 starter status --status unresolved
 starter status --differences`,
+	"starter doctor": `
+starter doctor
+starter doctor --role orders --json
+DATABASE_URL=postgres://… starter doctor --role api
+DATABASE_URL=postgres://… starter doctor --role scans`,
 	"starter policy set": `
 starter policy set policy.json
 starter policy show | sed 's/"tradesPerDay": 50/"tradesPerDay": 5/' | \
@@ -109,6 +114,7 @@ starter scan add nightly --user demo --markets BTC-EUR,ETH-EUR \
 	"starter budget clear":  "\nstarter budget clear --user demo --reason \"the model's answers were broken\"",
 	"starter halt": `
 starter halt --reason "something is odd"
+starter halt --cancel-open --reason "get out"
 starter halt --account main --reducing --reason "selling only"`,
 	"starter resume":         "\nstarter resume --reason \"it was a false alarm\"",
 	"starter audit show":     "\nstarter audit show first\nstarter audit show first --json",

@@ -127,12 +127,14 @@ func runIn(t *testing.T, env map[string]string, args ...string) (code int, stdou
 }
 
 type report struct {
-	Tables []struct {
-		Table                                  string
-		Read, New, AlreadyThere, Left, Refused int64
-	}
+	Tables   []tally
 	InFlight []string
 	Refused  []struct{ Table, Key, Reason string }
+}
+
+type tally struct {
+	Table                                  string
+	Read, New, AlreadyThere, Left, Refused int64
 }
 
 // imports runs an import that must end with code, and returns its report.
@@ -145,15 +147,16 @@ func (d *desk) imports(code int, flags ...string) report {
 	return r
 }
 
-func (r report) row(t *testing.T, table string) (read, fresh, there, left, refused int64) {
+func (r report) of(t *testing.T, table string) tally {
 	t.Helper()
 	for _, x := range r.Tables {
 		if x.Table == table {
-			return x.Read, x.New, x.AlreadyThere, x.Left, x.Refused
+			x.Table = ""
+			return x
 		}
 	}
 	require.Fail(t, "no such table in the report", table)
-	return 0, 0, 0, 0, 0
+	return tally{}
 }
 
 func (d *desk) propose(id string, market trade.Market, side trade.Side) error {
@@ -230,17 +233,15 @@ func TestImportTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	first := d.imports(0)
-	read, fresh, there, _, refused := first.row(t, "trade_history")
-	require.Equal(t, []int64{1201, 1201, 0, 0}, []int64{read, fresh, there, refused})
-	_, fresh, _, left, _ := first.row(t, "trade_proposals")
-	require.Equal(t, []int64{1, 1}, []int64{fresh, left}, "EXPIRED is closed, PENDING stays, the others were closed with their executions")
+	require.Equal(t, tally{Read: 1201, New: 1201}, first.of(t, "trade_history"))
+	require.Equal(t, tally{Read: 2, New: 2}, first.of(t, "trade_executions"))
+	require.Equal(t, tally{Read: 4, New: 1, AlreadyThere: 2, Left: 1}, first.of(t, "trade_proposals"), "EXPIRED is closed, PENDING stays")
 
 	kept := d.checksum("interlock")
 	second := d.imports(0)
-	read, fresh, there, _, _ = second.row(t, "trade_history")
-	require.Equal(t, []int64{1201, 0, 1201}, []int64{read, fresh, there})
-	_, fresh, there, _, _ = second.row(t, "gpt_usage_log")
-	require.Equal(t, []int64{0, 2}, []int64{fresh, there})
+	require.Equal(t, tally{Read: 1201, AlreadyThere: 1201}, second.of(t, "trade_history"))
+	require.Equal(t, tally{Read: 2, AlreadyThere: 2}, second.of(t, "gpt_usage_log"))
+	require.Equal(t, tally{Read: 4, AlreadyThere: 3, Left: 1}, second.of(t, "trade_proposals"))
 	require.Equal(t, kept, d.checksum("interlock"))
 }
 
@@ -250,8 +251,7 @@ func TestRehearsalKeepsNothing(t *testing.T) {
 	kept := d.checksum("interlock")
 	drafts := filepath.Join(t.TempDir(), "drafts")
 	r := d.imports(0, "--dry-run", "--policies", drafts)
-	_, fresh, _, _, _ := r.row(t, "trade_history")
-	require.EqualValues(t, 1201, fresh)
+	require.EqualValues(t, 1201, r.of(t, "trade_history").New)
 	require.Equal(t, kept, d.checksum("interlock"))
 	require.NoDirExists(t, drafts)
 }

@@ -84,8 +84,7 @@ func TestSwitchOverAndBack(t *testing.T) {
 	}
 	require.Error(t, d.executes(pending), "the earlier system's own lock knows that it was executed")
 	again := d.imports(0) // both stand side by side: our trade comes back as one that is there
-	_, fresh, _, _, _ := again.row(t, "trade_history")
-	require.Zero(t, fresh)
+	require.Zero(t, again.of(t, "trade_history").New)
 	require.Equal(t, d.tables("interlock", "trade_history"), 1202)
 	require.NotEqual(t, kept, d.checksum("interlock"), "the ID is closed here as well")
 
@@ -94,8 +93,7 @@ func TestSwitchOverAndBack(t *testing.T) {
 	d.up()
 	d.policy()
 	third := d.imports(0)
-	_, fresh, _, _, _ = third.row(t, "trade_history")
-	require.EqualValues(t, 1202, fresh)
+	require.EqualValues(t, 1202, third.of(t, "trade_history").New)
 	require.ErrorIs(t, d.propose(pending, "ETH-EUR", trade.Buy), postgres.ErrConflict)
 	require.NoError(t, d.propose("next", "ETH-EUR", trade.Buy))
 	require.Equal(t, []trade.Code{trade.CooldownBlocked}, codes(d.ask("next")))
@@ -116,12 +114,8 @@ func TestImportWorksThroughAPooler(t *testing.T) {
 	d.url = devtest.Pooled(t, d.url)
 	direct := d.owner
 	d.owner = devtest.Pooled(t, direct)
-	r := d.imports(0)
-	_, fresh, _, _, refused := r.row(t, "trade_history")
-	require.Equal(t, []int64{1201, 0}, []int64{fresh, refused})
-	r = d.imports(0)
-	_, fresh, there, _, _ := r.row(t, "trade_history")
-	require.Equal(t, []int64{0, 1201}, []int64{fresh, there})
+	require.Equal(t, tally{Read: 1201, New: 1201}, d.imports(0).of(t, "trade_history"))
+	require.Equal(t, tally{Read: 1201, AlreadyThere: 1201}, d.imports(0).of(t, "trade_history"))
 	require.Contains(t, d.migrate(2, "status"), "use the database's direct address")
 	require.Contains(t, d.migrate(2, "down", "--yes"), "use the database's direct address")
 	current, latest, err := migrations.Version(t.Context(), direct)
@@ -136,7 +130,7 @@ func TestDraftsOfPoliciesAreForAPersonToComplete(t *testing.T) {
 	d.imports(0, "--policies", folder, "--user-map", anna+"=anna")
 	text, err := os.ReadFile(filepath.Join(folder, "anna.json"))
 	require.NoError(t, err)
-	require.Contains(t, string(text), `"allowlist": ["BTC-EUR","ETH-EUR"]`)
+	require.Contains(t, string(text), `"allowlist": ["BTC-EUR", "ETH-EUR"]`)
 	require.Contains(t, string(text), `"cooldown": "60m"`)
 	_, err = trade.ParsePolicy(text)
 	require.ErrorContains(t, err, "maxOrderQuote")
@@ -208,8 +202,7 @@ func TestRowsThatSayNothingPlainAreListed(t *testing.T) {
 	d.exec(`INSERT INTO public.trade_history (user_id, asset, side, executed_at) VALUES
 		($1, 'BTC', 'hold', now()), ($1, 'B T C', 'buy', now()), ($1, 'BTC', 'buy', NULL), ($1, 'BTC', 'buy', now() + interval '1 day'), ($1, 'BTC', 'buy', 'infinity')`, anna)
 	r := d.imports(1)
-	_, fresh, _, _, refused := r.row(t, "trade_history")
-	require.Equal(t, []int64{1201, 5}, []int64{fresh, refused})
+	require.Equal(t, tally{Read: 1206, New: 1201, Refused: 5}, r.of(t, "trade_history"))
 	var reasons []string
 	for _, x := range r.Refused {
 		require.NotEmpty(t, x.Key)
