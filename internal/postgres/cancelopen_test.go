@@ -95,9 +95,9 @@ func TestAttemptsThatMayHaveAnOrderAreListedUntilNoneCanAppear(t *testing.T) {
 	}
 	now := list(deadline)
 	require.Len(t, now, 3)
-	require.Equal(t, utc(trade.SentAttempt{
-		ProposalID: "doubt", Market: "BTC-EUR", ClientOrderID: inDoubt.ClientOrderID, Deadline: deadline, ClaimedAt: inDoubt.ClaimedAt,
-	}), utc(now["doubt"]))
+	require.Equal(t, trade.SentAttempt{
+		ProposalID: "doubt", Market: "BTC-EUR", ClientOrderID: inDoubt.ClientOrderID, Deadline: deadline, ClaimedAt: inDoubt.ClaimedAt.UTC(),
+	}, utc(now["doubt"]))
 	require.Equal(t, "o-open", now["accepted"].OrderID)
 	require.False(t, now["accepted"].Ended)
 	require.True(t, now["recorded"].Ended)
