@@ -30,6 +30,7 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/bitvavo/market": {"interlock/internal/postgres", "interlock/internal/paper", "interlock/internal/bitvavo/orders"},
 		"internal/api":            {"interlock/internal/bitvavo/orders", "interlock/internal/bitvavo/market", "interlock/internal/paper", "interlock/internal/devstack"},
 		"internal/doctor":         prefixed([]string{"internal/analyst", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack"}),
+		"internal/identity":       append([]string{"go.temporal.io/sdk/workflow", "interlock/internal/api"}, prefixed(adapters)...),
 		"internal/budget":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/prompt":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/audit":          append([]string{"go.temporal.io/sdk/workflow", "net/http", "os/exec"}, prefixed(adapters)...),

@@ -97,8 +97,8 @@ func (s *server) noteRefusal(ctx context.Context, route, from string, who view.I
 func (s *server) identify(r *http.Request) (view.Identity, *Problem) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	text = strings.TrimSpace(text)
-	print, from := sha256.Sum256([]byte(text)), remote(r)
-	if wait := s.access.failures.wait(from, s.Now()); wait > 0 && !s.access.believed.Contains(print) {
+	hash, from := sha256.Sum256([]byte(text)), remote(r)
+	if wait := s.access.failures.wait(from, s.Now()); wait > 0 && !s.access.believed.Contains(hash) {
 		return view.Identity{}, tooMany(wait, "too many requests from your address could not be believed")
 	}
 	if !strings.EqualFold(scheme, "Bearer") || text == "" {
@@ -114,7 +114,7 @@ func (s *server) identify(r *http.Request) (view.Identity, *Problem) {
 		s.Log.Warn("token not read", "error", err)
 		return view.Identity{}, s.unread(text)
 	}
-	s.access.believed.Add(print, struct{}{})
+	s.access.believed.Add(hash, struct{}{})
 	return who, nil
 }
 

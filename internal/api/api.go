@@ -125,7 +125,7 @@ type Config struct {
 
 // How often one may ask unless configured otherwise.
 const (
-	DefaultRPS      = 50
+	DefaultRPS      = 100
 	DefaultFailures = 20
 )
 

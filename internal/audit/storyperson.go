@@ -13,7 +13,7 @@ type askedFor struct {
 }
 
 // asked tells what a verified person asked for, before anything came of it.
-func asked(e Event, a askedFor) string {
+func asked(_ Event, a askedFor) string {
 	text := fmt.Sprintf("%s, whom the API had verified as %s by a %s, asked to %s it", orNobody(a.Verified.UserID), a.Verified.Role, a.Verified.Proof, a.Act.Act)
 	switch {
 	case a.OrderID != "":

@@ -195,7 +195,7 @@ func (c claims) text(path string) (text string, given bool, err error) {
 			return "", true, fmt.Errorf("%s: it is within no object", path)
 		}
 		next, there := object[name]
-		if !there || next == nil {
+		if !there {
 			return "", false, nil
 		}
 		at = next

@@ -55,6 +55,7 @@ func TestWhatIsNotBelieved(t *testing.T) {
 		"a role in capitals":        {metadata("interlock_role", "Operator"), "role"},
 		"an empty role":             {metadata("interlock_role", ""), "role"},
 		"a role that is a list":     {metadata("interlock_role", []string{"operator"}), "role"},
+		"a role of null":            {metadata("interlock_role", nil), "role"},
 		"a role within a text":      {map[string]any{"app_metadata": "operator"}, "role"},
 		"an account that is none":   {metadata("interlock_account", "a b"), "account"},
 		"an account that is a list": {metadata("interlock_account", []string{"paper"}), "account"},
@@ -119,6 +120,12 @@ func TestTextThatIsNoJWTIsMalformed(t *testing.T) {
 	} {
 		refused(t, i.both(), text, "")
 	}
+	last := good[len(good)-1:]
+	spare := strings.Map(func(r rune) rune { // the same bytes but for bits that nothing is in
+		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+		return rune(alphabet[strings.IndexRune(alphabet, r)|1])
+	}, last)
+	refused(t, i.both(), good[:len(good)-1]+spare, "malformed")
 	tampered := parts[0] + "." + b64([]byte(strings.Replace(mustDecode(t, parts[1]), subject, "someone-else", 1))) + "." + parts[2]
 	refused(t, i.both(), tampered, "signature")
 }

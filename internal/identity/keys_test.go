@@ -69,6 +69,7 @@ func TestAnIssuerThatDoesNotAnswerLocksNobodyOutWhoIsKnown(t *testing.T) {
 	require.ErrorAs(t, err, &none)
 	require.NotErrorIs(t, err, trade.ErrNotFound, "nobody knows whether there is such a key")
 	require.NotContains(t, err.Error(), "hidden")
+	believed(t, j, i.rs256("r"))
 
 	i.later(keysStale)
 	_, err = j.Identify(ctx, i.rs256("r"))
