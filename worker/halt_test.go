@@ -189,6 +189,8 @@ func TestCancelOpenLeavesNoOpenOrderWithTemporalDown(t *testing.T) {
 	s.executing("delayed")
 	s.promptly("its attempt has begun", func() bool { return s.count(begunSQL) == before+1 })
 	require.NoError(t, temporal.Kill())
+	s.kill("orders")
+	s.start("orders-again", "orders") // it finds no Temporal when it starts
 
 	asked := time.Now()
 	require.NoError(t, s.owner.HaltAndCancel(ctx, account, "olga", "a test"))

@@ -33,7 +33,9 @@ type Wishes interface {
 }
 
 // Endings counts orders that ended under a cancel-open. A nil one counts nothing.
-type Endings interface{ CancelledByHalt(trade.CancelResult) }
+type Endings interface {
+	CancelledByHalt(result trade.CancelResult)
+}
 
 // Canceller watches the trading state of one account and, when a halt asks for
 // it, cancels every open order of ours until none is left and none can appear.

@@ -96,7 +96,7 @@ func TestAttemptsThatMayHaveAnOrderAreListedUntilNoneCanAppear(t *testing.T) {
 	now := list(deadline)
 	require.Len(t, now, 3)
 	require.Equal(t, trade.SentAttempt{
-		ProposalID: "doubt", Market: "BTC-EUR", ClientOrderID: inDoubt.ClientOrderID, Deadline: deadline, ClaimedAt: inDoubt.ClaimedAt,
+		ProposalID: "doubt", Market: "BTC-EUR", ClientOrderID: inDoubt.ClientOrderID, Deadline: deadline, ClaimedAt: inDoubt.ClaimedAt.UTC(),
 	}, utc(now["doubt"]))
 	require.Equal(t, "o-open", now["accepted"].OrderID)
 	require.False(t, now["accepted"].Ended)

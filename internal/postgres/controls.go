@@ -2,11 +2,9 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"interlock/internal/trade"
 	"interlock/internal/view"
@@ -38,27 +36,16 @@ func (s *Store) HaltAndCancel(ctx context.Context, scope, actor, reason string) 
 	return s.control(ctx, Control{Scope: scope, State: trade.Halted, Actor: actor, Reason: reason}, true)
 }
 
-// control tries again after a deadlock: a preflight that halts by itself turns
-// its share lock into a write, and a person's halt must not fail for that.
 func (s *Store) control(ctx context.Context, c Control, cancelOpen bool) error {
 	if c.Actor == "" || c.Reason == "" {
 		return fmt.Errorf("set %s %s: %w: actor and reason are required", c.Scope, c.State, ErrInvalid)
 	}
-	var err error
-	for range 3 {
-		err = s.inTx(ctx, func(tx pgx.Tx) error { return setControl(ctx, tx, c, cancelOpen) })
-		var refusal *pgconn.PgError
-		if !errors.As(err, &refusal) || refusal.Code != deadlockDetected {
-			break
-		}
-	}
+	err := s.inTx(ctx, func(tx pgx.Tx) error { return setControl(ctx, tx, c, cancelOpen) })
 	if err != nil {
 		return fmt.Errorf("set %s %s: %w", c.Scope, c.State, err)
 	}
 	return nil
 }
-
-const deadlockDetected = "40P01"
 
 func setControl(ctx context.Context, tx pgx.Tx, c Control, cancelOpen bool) error {
 	tag, err := tx.Exec(ctx, setTradingStateSQL, pgx.StrictNamedArgs{

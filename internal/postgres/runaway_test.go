@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/trade"
@@ -113,4 +114,33 @@ func TestRivalsHaltOnceAndAPersonsHaltNeverFails(t *testing.T) {
 	}
 	require.Equal(t, trade.Halted, d.control(account).State)
 	require.Equal(t, 3, d.count(`SELECT count(*) FROM interlock.trade_executions`))
+}
+
+// A program that writes where it only read before, and a person who waits to
+// write the same, do not wait for each other.
+func TestAPersonsHaltWaitsForARunawaysAndBothAreTold(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	share := func() pgx.Tx {
+		tx, err := d.pool.Begin(ctx)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(ctx) })
+		_, err = tx.Exec(ctx, `SELECT interlock.lock_trading_state('paper')`)
+		require.NoError(t, err)
+		return tx
+	}
+	program, attempt := share(), share()
+	halted := make(chan error, 1)
+	go func() { halted <- d.SetTradingState(ctx, account, trade.Halted, "olga", "fear") }()
+	d.awaitBlocked()
+	written := make(chan error, 1)
+	go func() {
+		_, err := haltByItself(ctx, program, account, "a runaway")
+		written <- err
+	}()
+	require.NoError(t, attempt.Commit(ctx))
+	require.NoError(t, <-written)
+	require.NoError(t, program.Commit(ctx))
+	require.NoError(t, <-halted)
+	require.Equal(t, "olga", d.control(account).Actor)
 }
