@@ -7,7 +7,7 @@ WORKFLOWCHECK_VERSION := v0.6.0
 RUNS ?= 50000
 SEED ?= 1
 
-.PHONY: help test tools vet lint workflowcheck replay history fuzz mutants simulate check
+.PHONY: help test tools vet lint workflowcheck replay history fuzz mutants simulate check pooled
 
 help: ## list the targets
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -15,6 +15,9 @@ help: ## list the targets
 test: tools ## all tests, with the race detector
 	go test -race -timeout 20m -p 2 ./...
 	@command -v node >/dev/null && command -v npm >/dev/null || echo "NOTE: the tests with Node clients DID NOT RUN: node and npm are not on the PATH"
+
+pooled: ## the stores again, behind a pgbouncer in transaction mode
+	INTERLOCK_TEST_POOLED=1 go test -count=1 -timeout 10m ./internal/postgres
 
 tools: ## fetch or build what the tests need
 	go run ./internal/devstack/tools

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -118,4 +119,82 @@ func TestUnreachableDatabaseIsAnError(t *testing.T) {
 	require.Error(t, Up(ctx, "postgres://nobody@127.0.0.1:1/none"))
 	_, _, err := Version(ctx, "postgres://nobody@127.0.0.1:1/none")
 	require.Error(t, err)
+}
+
+const claimSQL = `
+	INSERT INTO interlock.accounts (id, venue, rest_url) VALUES ('paper', 'paper', 'http://127.0.0.1:1/v2') ON CONFLICT DO NOTHING;
+	INSERT INTO interlock.trade_proposals (id, user_id, account_id, market, side, amount) VALUES ('p', 'anna', 'paper', 'BTC-EUR', 'buy', 1);
+	INSERT INTO interlock.trade_executions
+		(user_id, proposal_id, account_id, market, side, client_order_id, status, plan, worst_quote, policy_version, request_id, claimed_at)
+	VALUES ('anna', 'p', 'paper', 'BTC-EUR', 'buy', gen_random_uuid(), 'EXECUTING', '{}', 1, 1, 'r', now())`
+
+func execute(t *testing.T, url, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, sql)
+	require.NoError(t, err)
+}
+
+func TestGoingDownIsRefusedWhileAnOrderIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	url := devtest.Postgres(t)
+	require.NoError(t, Up(ctx, url))
+	_, latest, err := Version(ctx, url)
+	require.NoError(t, err)
+	execute(t, url, claimSQL)
+	for _, status := range []string{"EXECUTING", "UNRESOLVED"} {
+		execute(t, url, `UPDATE interlock.trade_executions SET status = '`+status+`'`)
+		for v := range latest {
+			err := To(ctx, url, v)
+			require.ErrorIs(t, err, ErrInFlight)
+			require.ErrorContains(t, err, "1 "+status)
+			require.ErrorContains(t, err, "(p)")
+			current, _, err := Version(ctx, url)
+			require.NoError(t, err)
+			require.Equal(t, latest, current)
+		}
+	}
+	execute(t, url, `UPDATE interlock.trade_executions SET status = 'EXECUTED', ended_at = now()`)
+	require.NoError(t, To(ctx, url, 0))
+}
+
+func TestEveryVersionRefusesToGoDownWithAnOrderOnItsWay(t *testing.T) {
+	t.Parallel()
+	url := devtest.Postgres(t)
+	_, latest, err := Version(ctx, url)
+	require.NoError(t, err)
+	for v := int32(1); v <= latest; v++ {
+		require.NoError(t, To(ctx, url, v))
+		execute(t, url, claimSQL)
+		require.ErrorIs(t, To(ctx, url, v-1), ErrInFlight)
+		execute(t, url, `TRUNCATE interlock.trade_proposals CASCADE`)
+	}
+}
+
+// A claim that is being made when the way back begins is waited for.
+func TestNoClaimSlipsPastTheWayBack(t *testing.T) {
+	t.Parallel()
+	url := devtest.Postgres(t)
+	require.NoError(t, Up(ctx, url))
+	conn, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "BEGIN;"+claimSQL)
+	require.NoError(t, err)
+	down := make(chan error, 1)
+	go func() { down <- To(ctx, url, 0) }()
+	watcher, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer watcher.Close(ctx)
+	require.Eventually(t, func() bool {
+		var waiting bool
+		const waitingSQL = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'interlock.trade_executions'::regclass)`
+		require.NoError(t, watcher.QueryRow(ctx, waitingSQL).Scan(&waiting))
+		return waiting
+	}, 30*time.Second, 10*time.Millisecond)
+	_, err = conn.Exec(ctx, "COMMIT")
+	require.NoError(t, err)
+	require.ErrorIs(t, <-down, ErrInFlight)
 }

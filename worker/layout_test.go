@@ -17,7 +17,7 @@ func imports(t *testing.T, pkg string) []string {
 }
 
 func TestImportsPointInward(t *testing.T) {
-	adapters := []string{"internal/analyst", "internal/postgres", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack", "internal/notify"}
+	adapters := []string{"internal/analyst", "internal/postgres", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack", "internal/earlier", "internal/notify"}
 	forbidden := map[string][]string{
 		"internal/trade":          append([]string{"go.temporal.io/sdk/workflow", "github.com/jackc/pgx/v5", "net/http", "os/exec"}, prefixed(adapters)...),
 		"workflows":               prefixed(adapters),
@@ -32,9 +32,13 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/bitvavo/orders": {"interlock/internal/postgres", "interlock/internal/paper", "github.com/bitvavo/go-bitvavo-api"},
 		"internal/bitvavo/market": {"interlock/internal/postgres", "interlock/internal/paper", "interlock/internal/bitvavo/orders"},
 		"internal/api":            {"interlock/internal/bitvavo/orders", "interlock/internal/bitvavo/market", "interlock/internal/paper", "interlock/internal/devstack"},
+		"internal/doctor":         prefixed([]string{"internal/analyst", "internal/bitvavo/orders", "internal/bitvavo/market", "internal/paper", "internal/devstack"}),
+		"internal/identity":       append([]string{"go.temporal.io/sdk/workflow", "interlock/internal/api"}, prefixed(adapters)...),
 		"internal/budget":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/prompt":         append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/audit":          append([]string{"go.temporal.io/sdk/workflow", "net/http", "os/exec"}, prefixed(adapters)...),
+		"internal/handover":       append([]string{"go.temporal.io/sdk/workflow", "github.com/jackc/pgx/v5", "net/http", "os/exec"}, prefixed(adapters)...),
+		"internal/earlier":        prefixed(adapters[:6]),
 		"internal/scan":           append([]string{"go.temporal.io/sdk/workflow", "net/http"}, prefixed(adapters)...),
 		"internal/analyst":        prefixed(adapters[1:]),
 		"internal/schedules":      prefixed(adapters),

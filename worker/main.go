@@ -20,19 +20,26 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	notifying "interlock/activities/notify"
+	"interlock/activities/orders"
 	"interlock/activities/scans"
 	"interlock/internal/bitvavo/market"
 	bitvavo "interlock/internal/bitvavo/orders"
 	"interlock/internal/config"
 	"interlock/internal/notify"
 	"interlock/internal/postgres"
+	"interlock/internal/rate"
 	"interlock/internal/telemetry"
 	"interlock/workflows"
 )
 
 func main() {
 	role := flag.String("role", "", "what this process hosts: proposals, orders, scans, or all (paper only)")
+	look := flag.Bool("check", false, "look at what the role needs, print what is found, and end; nothing is traded")
+	asJSON := flag.Bool("json", false, "with --check: print JSON instead of a table")
 	flag.Parse()
+	if *look {
+		os.Exit(check(*role, *asJSON, os.Stdout))
+	}
 	if err := run(*role); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
@@ -101,16 +108,50 @@ func (p *process) connect(ctx context.Context) (err error) {
 	if err := p.checkVenue(ctx); err != nil {
 		return err
 	}
-	if err := p.connectExchange(); err != nil {
+	if err := p.connectExchange(ctx); err != nil {
 		return err
 	}
+	p.watchHalts(ctx)
+	return p.dialTemporal(ctx)
+}
+
+// dialTemporal waits a while for a Temporal that is away: meanwhile this
+// process cancels for a halt, which needs no Temporal.
+func (p *process) dialTemporal(ctx context.Context) error {
 	options := p.cfg.Temporal
 	options.MetricsHandler, options.Logger, options.Identity = p.metrics.Handler(), p.log, p.identity
-	if p.temporal, err = client.DialContext(ctx, options); err != nil {
+	dial := func(ctx context.Context) (err error) {
+		p.temporal, err = client.DialContext(ctx, options)
+		return err
+	}
+	patience := time.Duration(0)
+	if p.hosts(config.Orders) {
+		patience = scheduleWithin
+	}
+	if err := insist(ctx, patience, time.Second, dial); err != nil {
 		return fmt.Errorf("temporal: %w", err)
+	}
+	if p.temporal == nil {
+		return fmt.Errorf("temporal: %w", ctx.Err())
 	}
 	p.closers = append(p.closers, p.temporal.Close)
 	return nil
+}
+
+// watchHalts cancels open orders when a halt asks for it, from before Temporal
+// is dialled until the process is closed.
+func (p *process) watchHalts(ctx context.Context) {
+	if !p.hosts(config.Orders) {
+		return
+	}
+	canceller := &orders.Canceller{
+		Book: p.exchange, Wishes: p.attempts, Account: p.cfg.Account, Worker: p.identity, Operator: p.cfg.OperatorID,
+		Every: time.Second, Counter: p.metrics.Metrics(), Log: p.log,
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { canceller.Run(ctx) })
+	p.closers = append(p.closers, func() { stop(); watching.Wait() })
 }
 
 func (p *process) hosts(role config.Role) bool {
@@ -130,12 +171,18 @@ func (p *process) checkVenue(ctx context.Context) error {
 }
 
 // connectExchange readies the trade key where it belongs. Nothing is sent.
-func (p *process) connectExchange() error {
+func (p *process) connectExchange(ctx context.Context) error {
 	if !p.hosts(config.Orders) {
 		return nil
 	}
+	ledger, err := postgres.Open(ctx, p.cfg.DatabaseURL.Reveal(), postgres.ForRequests)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, ledger.Close)
 	signed, err := bitvavo.New(bitvavo.Config{
 		URL: p.cfg.Exchange.URL, Key: p.cfg.Trade.Key.Reveal(), Secret: p.cfg.Trade.Secret.Reveal(), OperatorID: p.cfg.OperatorID,
+		Turns: rate.New(rate.Config{Ledger: ledger, Account: p.cfg.Account, RPS: p.cfg.TradeRPS, Counter: p.metrics.Metrics()}),
 	})
 	if err != nil {
 		return err

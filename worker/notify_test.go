@@ -83,9 +83,9 @@ func (e *ear) of(proposal string) (ids []int64) {
 	return ids
 }
 
-// still is a stack without workers whose trading is halted, so that whatever
+// muted is a stack without workers whose trading is halted, so that whatever
 // is asked is blocked, and told.
-func still(t *testing.T) *stack {
+func muted(t *testing.T) *stack {
 	t.Helper()
 	s := newGround(t, devtest.Database(t, migrations.Up), devtest.Namespace(t, workflows.SearchAttributes()))
 	require.NoError(t, s.owner.SetTradingState(ctx, account, trade.Halted, "olga", "test"))
@@ -132,7 +132,7 @@ func inOrder(ids []int64) (first []int64) {
 // the second of three events of a proposal.
 func TestANotifierKilledAtAnyStepLosesNothingAndKeepsTheOrder(t *testing.T) {
 	t.Parallel()
-	s, e := still(t), listen(t)
+	s, e := muted(t), listen(t)
 	s.tells("r", e, outbox.Blocked)
 	for i, step := range []struct {
 		at    string
@@ -174,7 +174,7 @@ func (s *stack) open(rule string) int {
 
 func TestServicesThatHangBreakOffOrFailHoldUpNobodyElse(t *testing.T) {
 	t.Parallel()
-	s := still(t)
+	s := muted(t)
 	well, hangs, failing, cut := listen(t), listen(t), listen(t), listen(t)
 	released := make(chan struct{})
 	t.Cleanup(func() { close(released) })

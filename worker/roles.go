@@ -15,6 +15,7 @@ import (
 	"interlock/activities/proposals"
 	bitvavo "interlock/internal/bitvavo/orders"
 	"interlock/internal/postgres"
+	"interlock/internal/rate"
 	"interlock/internal/trade"
 	"interlock/workflows"
 )
@@ -63,12 +64,14 @@ func registerNotify(w worker.Registry, act *notify.Activities) { w.RegisterActiv
 type venue interface {
 	orders.Exchange
 	orders.Ledger
+	orders.OpenBook
 }
 
 // attempts is all that role orders writes down.
 type attempts interface {
 	orders.Attempts
 	orders.Comparisons
+	orders.Wishes
 }
 
 // ordersHost is what role orders works with.
@@ -83,11 +86,12 @@ type ordersHost struct {
 }
 
 // hostOrders hosts placing, and everything else with the trade key on a queue
-// of its own, so that no look waits behind a placement. The queue's rate is
-// kept by the server over all workers.
+// of its own, so that no look waits behind a placement. The server keeps the
+// queue's rate over all workers: an attempt begins when the request budget can
+// carry it, because its deadline runs from then on.
 func hostOrders(c client.Client, h ordersHost) []worker.Worker {
 	place := worker.New(c, workflows.OrdersQueue(h.account), worker.Options{
-		WorkerStopTimeout: drainWithin, TaskQueueActivitiesPerSecond: h.rps, DisableWorkflowWorker: true,
+		WorkerStopTimeout: drainWithin, TaskQueueActivitiesPerSecond: rate.SharesOf(h.rps).Orders(), DisableWorkflowWorker: true,
 	})
 	follow := worker.New(c, workflows.FollowQueue(h.account), worker.Options{
 		WorkerStopTimeout: drainWithin, DisableWorkflowWorker: true,

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
@@ -111,7 +112,7 @@ func newGround(t *testing.T, url string, server devtest.Server, change ...func(*
 }
 
 func (s *stack) openExchange() {
-	ex, err := paper.New(paper.Config{Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7})
+	ex, err := paper.New(paper.Config{Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7, WeightPerMinute: 10_000_000})
 	require.NoError(s.t, err)
 	s.veil = &veil{Handler: ex.Handler()}
 	s.exchange = httptest.NewServer(s.veil)
@@ -127,7 +128,10 @@ func (s *stack) openRecords(change []func(*trade.Policy)) {
 	s.owner, err = postgres.Open(ctx, s.ownerURL)
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.owner.Close)
-	s.pool, err = pgxpool.New(ctx, s.ownerURL)
+	cfg, err := pgxpool.ParseConfig(s.ownerURL)
+	require.NoError(s.t, err)
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // a pooler may stand between
+	s.pool, err = pgxpool.NewWithConfig(ctx, cfg)
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.pool.Close)
 	require.NoError(s.t, s.owner.CreateAccount(ctx, postgres.Account{
@@ -175,7 +179,7 @@ func (s *stack) environment(role string) []string {
 	require.NoError(s.t, err)
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.t.TempDir(), "INTERLOCK_ACCOUNT=" + account, "DATABASE_URL=" + url,
-		"TEMPORAL_ADDRESS=" + s.server.Address, "TEMPORAL_NAMESPACE=" + s.server.Namespace, "BITVAVO_TRADE_RPS=100",
+		"TEMPORAL_ADDRESS=" + s.server.Address, "TEMPORAL_NAMESPACE=" + s.server.Namespace, "BITVAVO_TRADE_RPS=1000",
 	}
 	switch role {
 	case "orders":

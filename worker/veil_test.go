@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,7 @@ type veil struct {
 
 	mu     sync.Mutex
 	hidden map[string]int // client order ID to the errorCode of the answer
+	placed []time.Time    // when each order was on the wire
 }
 
 const (
@@ -52,7 +54,28 @@ func (v *veil) now() map[string]int {
 	return v.hidden
 }
 
+// note writes down when an order arrived.
+func (v *veil) note(r *http.Request) {
+	if r.Method != http.MethodPost || r.URL.Path != listsOfOrder+"order" {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.placed = append(v.placed, time.Now())
+}
+
+// lastPlaced is when the last order arrived.
+func (v *veil) lastPlaced() time.Time {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.placed) == 0 {
+		return time.Time{}
+	}
+	return v.placed[len(v.placed)-1]
+}
+
 func (v *veil) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v.note(r)
 	hidden := v.now()
 	if len(hidden) == 0 || r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, listsOfOrder) {
 		v.Handler.ServeHTTP(w, r)

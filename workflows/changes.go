@@ -11,6 +11,11 @@ const (
 	// givenUpWhileClaimed: a claim that fails after a cancel ends as CANCELLED.
 	// Before, it ended as FAILED, and every later claim failed for the cancel.
 	givenUpWhileClaimed = "given-up-while-claimed"
+
+	// strictSignals: a signal with unknown, repeated or null fields, or with
+	// texts that no record keeps, is refused. Before, it was taken as
+	// encoding/json reads it.
+	strictSignals = "strict-signals"
 )
 
 // changed reports whether this run follows a change.

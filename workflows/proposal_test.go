@@ -76,7 +76,7 @@ func TestRequestWithoutActorOrReasonNeverEntersHistory(t *testing.T) {
 	require.ErrorAs(t, noReason.rejected, &refusal)
 	require.Equal(t, ReasonRequiredType, refusal.Type())
 	require.Zero(t, b.calls["Preflight"])
-	require.Error(t, checkExecute(nil, ExecuteRequest{}))
+	require.Error(t, checkExecute(ExecuteRequest{}))
 }
 
 func TestUnknownReplyIsLookedForAndNeverSentAgain(t *testing.T) {

@@ -18,13 +18,13 @@ func (p *proposal) listen(ctx workflow.Context) error {
 	return errors.Join(
 		workflow.SetQueryHandler(ctx, StateQuery, func() (State, error) { return p.state(), nil }),
 		workflow.SetUpdateHandlerWithOptions(ctx, ExecuteUpdate, p.onExecute, workflow.UpdateHandlerOptions{
-			Validator: checkExecute, Description: "execute the proposal, once or not at all",
+			Validator: wellWritten(checkExecute), Description: "execute the proposal, once or not at all",
 		}),
 		workflow.SetUpdateHandlerWithOptions(ctx, OverrideName, p.onOverride, workflow.UpdateHandlerOptions{
-			Description: "permit one execution in spite of cooldown or anti-flip",
+			Validator: wellWritten(checkOverride), Description: "permit one execution in spite of cooldown or anti-flip",
 		}),
 		workflow.SetUpdateHandlerWithOptions(ctx, ResolveName, p.onResolve, workflow.UpdateHandlerOptions{
-			Description: "take a person's word on an order of unknown fate",
+			Validator: wellWritten(checkResolve), Description: "take a person's word on an order of unknown fate",
 		}),
 	)
 }
@@ -45,18 +45,21 @@ func (p *proposal) receive(ctx workflow.Context) {
 }
 
 // addSignal decodes a signal and handles it once the proposal is loaded. One
-// that does not decode is dropped by the SDK; one that fails is logged, for a
-// signal has nobody to answer.
+// that is wrongly written, or fails, is logged: a signal has nobody to answer.
 func addSignal[T any](ctx workflow.Context, p *proposal, name string, handle func(workflow.Context, T) error) {
 	p.signals.AddReceive(workflow.GetSignalChannel(ctx, name), func(c workflow.ReceiveChannel, _ bool) {
-		var request T
+		var request strictly[T]
 		if !c.ReceiveAsync(&request) {
+			return // no JSON at all
+		}
+		if err := request.problem(); err != nil && (request.broken || changed(ctx, strictSignals)) {
+			workflow.GetLogger(ctx).Warn("signal refused", "signal", name, "problem", err)
 			return
 		}
 		p.handling = true
 		err := p.whenLoaded(ctx)
 		if err == nil {
-			err = handle(ctx, request)
+			err = handle(ctx, request.Value)
 		}
 		if err != nil {
 			workflow.GetLogger(ctx).Error("signal failed", "signal", name, "error", err)
@@ -83,21 +86,32 @@ const (
 )
 
 // checkExecute refuses a request before it enters history.
-func checkExecute(_ workflow.Context, req ExecuteRequest) error {
+func checkExecute(req ExecuteRequest) error {
 	switch {
 	case req.Actor == "":
 		return temporal.NewNonRetryableApplicationError("actor: say who asks", ActorRequiredType, nil)
 	case (req.OverrideCooldown || req.OverrideAntiFlip) && req.Reason == "":
 		return temporal.NewNonRetryableApplicationError("reason: an override needs one", ReasonRequiredType, nil)
 	}
-	return nil
+	return checkTexts(req.Actor, req.Reason)
+}
+
+// checkOverride leaves everything else to the records, which keep refusals too.
+func checkOverride(req OverrideRequest) error { return checkTexts(req.Actor, req.Reason) }
+
+func checkResolve(req ResolveRequest) error {
+	if err := trade.CheckText("orderId", req.OrderID, mostActor); err != nil {
+		return temporal.NewNonRetryableApplicationError(err.Error(), InvalidRequestType, nil)
+	}
+	return checkTexts(req.Actor, req.Reason)
 }
 
 // onExecute answers an execute request: at once when the proposal is not free,
 // else with how things stand when the order ended or ten seconds were over.
-func (p *proposal) onExecute(ctx workflow.Context, req ExecuteRequest) (ExecuteResult, error) {
+func (p *proposal) onExecute(ctx workflow.Context, asked strictly[ExecuteRequest]) (ExecuteResult, error) {
+	req := asked.Value
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	asked := workflow.Now(ctx)
+	began := workflow.Now(ctx)
 	won, err := p.tryExecute(ctx, trade.Request{
 		ID: workflow.GetCurrentUpdateInfo(ctx).ID, ProposalID: p.id, Actor: req.Actor, Via: "update",
 		OverrideCooldown: req.OverrideCooldown, OverrideAntiFlip: req.OverrideAntiFlip, Reason: req.Reason, NotAfter: req.NotAfter,
@@ -105,7 +119,7 @@ func (p *proposal) onExecute(ctx workflow.Context, req ExecuteRequest) (ExecuteR
 	if err != nil || !won {
 		return p.result(false), err
 	}
-	patience := trade.ExecuteAnswer - workflow.Now(ctx).Sub(asked)
+	patience := trade.ExecuteAnswer - workflow.Now(ctx).Sub(began)
 	_, err = workflow.AwaitWithTimeout(ctx, max(patience, time.Millisecond), func() bool { return !p.status().Claimed() })
 	return p.result(true), err
 }
@@ -200,12 +214,12 @@ func (p *proposal) bySignal(ctx workflow.Context, req OverrideRequest) error {
 	return err
 }
 
-func (p *proposal) onOverride(ctx workflow.Context, req OverrideRequest) (OverrideResult, error) {
+func (p *proposal) onOverride(ctx workflow.Context, asked strictly[OverrideRequest]) (OverrideResult, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	if err := p.whenLoaded(ctx); err != nil {
 		return OverrideResult{}, err
 	}
-	return p.override(ctx, req, "update")
+	return p.override(ctx, asked.Value, "update")
 }
 
 // override stores an override and, when asked to, executes with it at once.

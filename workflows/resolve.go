@@ -21,12 +21,12 @@ type word struct {
 
 // onResolve answers a person's word once it was weighed and, if it was taken,
 // when its order has ended or ten seconds were over.
-func (p *proposal) onResolve(ctx workflow.Context, req ResolveRequest) (ResolveResult, error) {
+func (p *proposal) onResolve(ctx workflow.Context, asked strictly[ResolveRequest]) (ResolveResult, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	if err := p.whenLoaded(ctx); err != nil {
 		return ResolveResult{}, err
 	}
-	w := p.hear(ctx, req)
+	w := p.hear(ctx, asked.Value)
 	if err := workflow.Await(ctx, func() bool { return w.view.Weighed }); err != nil {
 		return ResolveResult{}, err
 	}
@@ -55,7 +55,11 @@ func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *word {
 		OrderID: req.OrderID, Absent: req.Absent, Actor: req.Actor, Reason: req.Reason, At: workflow.Now(ctx),
 	}}
 	p.said = w.view
+	unfit := checkResolve(req)
 	switch {
+	case unfit != nil && changed(ctx, strictSignals):
+		w.view.OrderID, w.view.Actor, w.view.Reason = trade.Clip(req.OrderID), trade.Clip(req.Actor), trade.Clip(req.Reason)
+		p.weighed(ctx, w, plain(unfit))
 	case (req.OrderID == "") != req.Absent:
 		p.weighed(ctx, w, "give either orderId or absent")
 	case !p.status().Claimed():

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"interlock/activities/heartbeat"
+	"interlock/internal/rate"
 	"interlock/internal/trade"
 )
 
@@ -96,6 +97,7 @@ func (a *Activities) foreign(c trade.Claim) error {
 // look could not be written down.
 func (a *Activities) FindOrder(ctx context.Context, in AttemptInput) (trade.Look, error) {
 	defer heartbeat.Keep(ctx)()
+	ctx = rate.As(ctx, rate.Urgent)
 	if err := a.foreign(in.Claim); err != nil {
 		return trade.Look{}, err
 	}
@@ -119,6 +121,7 @@ type OrderReading struct {
 // ID it reads only the exchange's clock.
 func (a *Activities) ReadOrder(ctx context.Context, in OrderInput) (OrderReading, error) {
 	defer heartbeat.Keep(ctx)()
+	ctx = rate.As(ctx, rate.Urgent)
 	if err := a.foreign(in.Claim); err != nil {
 		return OrderReading{}, err
 	}
@@ -142,6 +145,7 @@ const settlePatience = 2 * time.Minute
 // then it fails with StillOpenType, and its retry policy is the poll interval.
 func (a *Activities) FollowOrder(ctx context.Context, in OrderInput) (trade.Order, error) {
 	defer heartbeat.Keep(ctx)()
+	ctx = rate.As(ctx, rate.Urgent)
 	if err := a.foreign(in.Claim); err != nil {
 		return trade.Order{}, err
 	}
@@ -169,6 +173,7 @@ func (a *Activities) lost(ctx context.Context, o trade.Order) bool {
 // fact: only following the order tells how it ended.
 func (a *Activities) CancelOrder(ctx context.Context, in OrderInput) error {
 	defer heartbeat.Keep(ctx)()
+	ctx = rate.As(ctx, rate.Urgent)
 	if err := a.foreign(in.Claim); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"interlock/activities/heartbeat"
+	"interlock/internal/rate"
 	"interlock/internal/trade"
 )
 
@@ -18,6 +19,7 @@ const replyPatience = 5 * time.Second
 // Unknown and left to looking. It returns no error that a retry could follow.
 func (a *Activities) PlaceOrder(ctx context.Context, in AttemptInput) (placing trade.Placing, err error) {
 	defer heartbeat.Keep(ctx)()
+	ctx = rate.As(ctx, rate.Placement)
 	defer func() {
 		if r := recover(); r != nil {
 			placing, err = unknown("the worker panicked: %v", r), nil
@@ -60,7 +62,10 @@ func (a *Activities) withoutRow(_ context.Context, in AttemptInput, err error) t
 // send looks first: what is there already is adopted, and where looking fails
 // nothing is sent.
 func (a *Activities) send(ctx context.Context, c trade.Claim, deadline time.Time) trade.Placing {
-	look := a.Exchange.Look(ctx, c.Plan.Market, c.ClientOrderID, c.ClaimedAt.Add(-lookBack))
+	// A look that waits for its turns until nothing may be sent is in vain.
+	looking, done := context.WithTimeout(ctx, trade.AccessWindow)
+	defer done()
+	look := a.Exchange.Look(looking, c.Plan.Market, c.ClientOrderID, c.ClaimedAt.Add(-lookBack))
 	switch {
 	case look.Sighting == trade.Found && len(look.Orders) == 1 && c.Plan.Matches(look.Orders[0]):
 		return trade.Placing{Reply: trade.Accepted, Message: "was there already", Order: &look.Orders[0]}

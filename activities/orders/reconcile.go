@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"interlock/internal/rate"
 	"interlock/internal/trade"
 )
 
@@ -57,6 +58,7 @@ type ReconcileResult struct {
 // compares them with our records. What we do not know is noted and shown,
 // never adopted. An error means that nothing was compared.
 func (r *Reconciler) Reconcile(ctx context.Context) (ReconcileResult, error) {
+	ctx = rate.As(ctx, rate.Bulk)
 	now, since, err := r.Comparisons.StartComparison(ctx, r.Account, overlap)
 	if err != nil {
 		return ReconcileResult{}, err

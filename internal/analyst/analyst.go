@@ -92,7 +92,7 @@ func (a *Analyst) Ask(ctx context.Context, q scan.Question) scan.Answer {
 }
 
 // contain keeps panics of the library from being taken for "nothing happened".
-func contain(call func() (openai.ChatCompletionResponse, error)) (reply openai.ChatCompletionResponse, err error) {
+func contain[T any](call func() (T, error)) (reply T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the client panicked: %v", p)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"interlock/internal/audit"
 	"interlock/internal/scan"
 	"interlock/internal/trade"
 	"interlock/internal/view"
@@ -54,6 +55,21 @@ type ScanJobs interface {
 	DeleteScanJob(ctx context.Context, j scan.Job, actor string) error
 }
 
+// Controls keeps what operators set. SetTradingState fails with trade.ErrConflict
+// while trading may not go on, Reduce when that would let a scope trade more.
+type Controls interface {
+	TradingStates(ctx context.Context) ([]view.Control, error)
+	SetTradingState(ctx context.Context, scope string, state trade.TradingState, actor, reason string) error
+	Reduce(ctx context.Context, scope, actor, reason string) error
+	ClearBudget(ctx context.Context, user, actor, reason string) error
+}
+
+// Audit keeps who asked for what, and tells it.
+type Audit interface {
+	NoteAct(ctx context.Context, p trade.Proposal, a view.Act) error
+	AuditOf(ctx context.Context, proposalID string) ([]audit.Event, error)
+}
+
 // Store is the records. SeenWorkflow notes that a proposal's workflow runs.
 type Store interface {
 	Tokens
@@ -62,6 +78,8 @@ type Store interface {
 	Overrides
 	ScanJobs
 	Events
+	Controls
+	Audit
 	SeenWorkflow(ctx context.Context, proposalID string) error
 	Ping(ctx context.Context) error
 }
@@ -80,6 +98,7 @@ type Temporal interface {
 	Executor
 	Schedules
 	Cancel(ctx context.Context, proposalID string, req workflows.CancelRequest) error
+	Resolve(ctx context.Context, proposalID, updateID string, req workflows.ResolveRequest) (workflows.ResolveResult, error)
 	Start(ctx context.Context, proposalID string) error
 	Ping(ctx context.Context) error
 }
@@ -98,7 +117,18 @@ type Config struct {
 	Log      *slog.Logger     // nil is silence
 	Now      func() time.Time // nil is the system's clock
 	Patience time.Duration    // for an answer to execute; 15 s when zero
+
+	JWTs              Tokens   // nil: only the store's own tokens prove anything
+	RPS               float64  // requests per second of one user; DefaultRPS when zero
+	FailuresPerMinute int      // of one address that proves nobody; DefaultFailures when zero
+	Origins           []string // pages of these may use it from a browser; none when empty
 }
+
+// How often one may ask unless configured otherwise.
+const (
+	DefaultRPS      = 100
+	DefaultFailures = 20
+)
 
 const (
 	// requestLife is how long an execute request may be claimed after it came.
@@ -120,9 +150,19 @@ const (
 
 type server struct {
 	Config
+
 	mux     *http.ServeMux
 	turns   turns
+	access  access
 	streams *streams
+}
+
+// root is the whole API, with what ends its streams: a server that shuts down
+// waits for every request, and streams have no end of their own.
+type root struct {
+	http.Handler
+
+	endStreams func()
 }
 
 // New makes the handler of the whole API. It does not fail: what is down
@@ -140,9 +180,15 @@ func New(cfg Config) http.Handler {
 	if cfg.Metrics == nil {
 		cfg.Metrics = uncounted{}
 	}
-	s := &server{Config: cfg, mux: http.NewServeMux(), streams: newStreams()}
+	if cfg.RPS == 0 {
+		cfg.RPS = DefaultRPS
+	}
+	if cfg.FailuresPerMinute == 0 {
+		cfg.FailuresPerMinute = DefaultFailures
+	}
+	s := &server{Config: cfg, mux: http.NewServeMux(), access: newAccess(cfg), streams: newStreams()}
 	s.register()
-	return s
+	return root{crossOrigin(s, cfg.Origins), s.streams.end}
 }
 
 // NewServer serves handler on addr, bounded against clients that are slow or
@@ -153,8 +199,8 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 45 * time.Second, IdleTimeout: time.Minute,
 	}
-	if streaming, does := handler.(interface{ EndStreams() }); does {
-		server.RegisterOnShutdown(streaming.EndStreams)
+	if r, is := handler.(root); is {
+		server.RegisterOnShutdown(r.endStreams)
 	}
 	return server
 }

@@ -35,6 +35,9 @@ func (s *server) cancel(ctx context.Context, in *cancelInput) (*proposalOutput, 
 	if p.Status == trade.Cancelled {
 		return &proposalOutput{Status: http.StatusOK, Body: viewOf(p)}, nil
 	}
+	if refusal := s.note(ctx, p, view.Act{Act: "cancel", Reason: in.Body.Reason}); refusal != nil {
+		return nil, refusal
+	}
 	bound, end := context.WithTimeout(ctx, recordsPatience)
 	defer end()
 	if err := s.Temporal.Cancel(bound, p.ID, workflows.CancelRequest{Actor: whoAsks(ctx).UserID, Reason: in.Body.Reason}); err != nil {

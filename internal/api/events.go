@@ -30,7 +30,7 @@ const TooManyStreams = "TOO_MANY_STREAMS"
 const (
 	eventsPath = "/api/trading/events"
 
-	// streamsEach is how many streams one user of an account may hold.
+	// streamsEach is how many streams one user may hold.
 	streamsEach = 5
 
 	// streamLife bounds how long a token that was revoked may still listen.
@@ -59,8 +59,8 @@ var eventType = reflect.TypeFor[EventView]()
 // registerEvents puts the stream on the mux.
 func (s *server) registerEvents(api huma.API) {
 	op := operation("streamEvents", http.MethodGet, eventsPath, "Follow your events as they happen",
-		describe(`Server-sent events: id is the event's, event its kind, data the event in JSON. Send the last id you have seen as Last-Event-ID to go on
-after it: nothing is missed, and nothing comes twice. A stream ends by itself after some minutes; connect again.`), refuses(http.StatusTooManyRequests))
+		describe(`An operator follows those of every user of the account. Server-sent events: id is the event's, event its kind, data the event in JSON. Send the last id you have seen as Last-Event-ID to go on
+after it: nothing is missed, and nothing comes twice. A stream ends by itself after some minutes; connect again.`))
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "Events, and comments that keep the connection alive",
 		Content: map[string]*huma.MediaType{"text/event-stream": {
@@ -73,41 +73,36 @@ after it: nothing is missed, and nothing comes twice. A stream ends by itself af
 // streams counts who listens, and ends all of them at once.
 type streams struct {
 	mu     sync.Mutex
-	open   map[view.Identity]int
+	open   map[string]int
 	over   chan struct{}
 	ending sync.Once
 }
 
 func newStreams() *streams {
-	return &streams{open: map[view.Identity]int{}, over: make(chan struct{})}
+	return &streams{open: map[string]int{}, over: make(chan struct{})}
 }
 
-// take reports whether who may listen once more; give must follow then.
+// take reports whether who may listen once more; give must follow then. All
+// tokens of a user count together.
 func (l *streams) take(who view.Identity) bool {
-	who.TokenID = "" // two tokens of one user are one listener
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[who] >= streamsEach {
+	if l.open[who.UserID] >= streamsEach {
 		return false
 	}
-	l.open[who]++
+	l.open[who.UserID]++
 	return true
 }
 
 func (l *streams) give(who view.Identity) {
-	who.TokenID = ""
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[who]--; l.open[who] == 0 {
-		delete(l.open, who)
+	if l.open[who.UserID]--; l.open[who.UserID] == 0 {
+		delete(l.open, who.UserID)
 	}
 }
 
 func (l *streams) end() { l.ending.Do(func() { close(l.over) }) }
-
-// EndStreams ends every stream and admits none to last: a server that shuts
-// down waits for all requests, and streams have no end of their own.
-func (s *server) EndStreams() { s.streams.end() }
 
 func (s *server) streamEvents(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 	after, err := s.startAfter(ctx, in.After)
@@ -121,7 +116,10 @@ func (s *server) streamEvents(ctx context.Context, in *eventsInput) (*huma.Strea
 	return &huma.StreamResponse{Body: func(h huma.Context) {
 		defer s.streams.give(who)
 		_, w := humago.Unwrap(h)
-		listener := &listener{server: s, who: who, after: after, w: w, control: http.NewResponseController(w)}
+		listener := &listener{server: s, account: who.AccountID, user: who.UserID, after: after, w: w, control: http.NewResponseController(w)}
+		if who.Role.Covers(view.Operator) {
+			listener.user = ""
+		}
 		listener.listen(h.Context())
 	}}, nil
 }
@@ -148,7 +146,8 @@ func (s *server) startAfter(ctx context.Context, given string) (int64, error) {
 // listener is one stream.
 type listener struct {
 	server  *server
-	who     view.Identity
+	account string
+	user    string // empty: every user of the account
 	after   int64
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -191,7 +190,7 @@ func (l *listener) tell(ctx context.Context) error {
 		last, err := l.server.Store.LastEvent(bound)
 		var events []outbox.Event
 		if err == nil && last > l.after {
-			events, err = l.server.Store.Events(bound, l.who.AccountID, l.who.UserID, l.after, streamPage)
+			events, err = l.server.Store.Events(bound, l.account, l.user, l.after, streamPage)
 		}
 		cancel()
 		if err != nil {

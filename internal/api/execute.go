@@ -117,6 +117,9 @@ func (s *server) ask(ctx context.Context, p view.Proposal, requestID string, req
 			return workflows.ExecuteResult{}, refusal
 		}
 	}
+	if refusal := s.note(bound, p, view.Act{Act: "execute", Request: requestID, Reason: req.Reason}); refusal != nil {
+		return workflows.ExecuteResult{}, refusal
+	}
 	result, err := s.Temporal.Execute(bound, p.ID, requestID, req)
 	if err != nil {
 		result, err = s.lookUp(ctx, p.ID, requestID, err)

@@ -146,7 +146,7 @@ func TestWrongRequestsReachNobody(t *testing.T) {
 		{map[string]any{"proposalId": "p", "side": "sell"}, 400, "SIDE_MISMATCH"},
 		{map[string]any{"proposalId": "p", "side": "hold"}, 400, "INVALID_REQUEST"},
 		{map[string]any{"proposalId": "none"}, 404, "NOT_FOUND"},
-		{map[string]any{"proposalId": "a/b \x00"}, 404, "NOT_FOUND"},
+		{map[string]any{"proposalId": "a/b \x00"}, 400, "INVALID_REQUEST"},
 		{map[string]any{"proposalId": ""}, 400, "INVALID_REQUEST"},
 		{map[string]any{"proposal": "p"}, 400, "INVALID_REQUEST"},
 		{map[string]any{"proposalId": "p", "force": true}, 400, "INVALID_REQUEST"},

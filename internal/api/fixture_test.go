@@ -25,6 +25,7 @@ import (
 	"interlock/internal/postgres"
 	"interlock/internal/scan"
 	"interlock/internal/trade"
+	"interlock/internal/view"
 	"interlock/migrations"
 	"interlock/workflows"
 )
@@ -46,6 +47,7 @@ type temporal struct {
 
 	execute    func(ctx context.Context, id, updateID string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error)
 	cancelling func(id string, req workflows.CancelRequest) error
+	resolving  func(id string, req workflows.ResolveRequest) (workflows.ResolveResult, error)
 	down       error
 }
 
@@ -62,6 +64,12 @@ func (f *temporal) Cancel(_ context.Context, id string, req workflows.CancelRequ
 	defer f.mu.Unlock()
 	f.cancels = append(f.cancels, req)
 	return f.cancelling(id, req)
+}
+
+func (f *temporal) Resolve(_ context.Context, id, _ string, req workflows.ResolveRequest) (workflows.ResolveResult, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.resolving(id, req)
 }
 
 func (f *temporal) Start(_ context.Context, id string) error {
@@ -132,7 +140,7 @@ type door struct {
 	server   *httptest.Server
 }
 
-func newDoor(t *testing.T) *door {
+func newDoor(t *testing.T, change ...func(*api.Config)) *door {
 	t.Helper()
 	url := devtest.Database(t, migrations.Up)
 	d := &door{
@@ -141,10 +149,15 @@ func newDoor(t *testing.T) *door {
 	}
 	d.account(account)
 	d.token = d.tokenOf("anna", account)
-	d.server = httptest.NewServer(api.New(api.Config{
+	cfg := api.Config{
 		Store: d.store, Temporal: d.temporal, Metrics: d.count, Now: func() time.Time { return d.now },
 		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Patience: 2 * time.Second,
-	}))
+		RPS: 1e6, FailuresPerMinute: 1e6, // for tests that are not about it
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	d.server = httptest.NewServer(api.New(cfg))
 	t.Cleanup(d.server.Close)
 	return d
 }
@@ -177,6 +190,16 @@ func execute(t *testing.T, url, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
+// rows counts what is stored.
+func (d *door) rows(sql string) (n int) {
+	d.t.Helper()
+	conn, err := pgx.Connect(ctx, d.url)
+	require.NoError(d.t, err)
+	defer conn.Close(ctx)
+	require.NoError(d.t, conn.QueryRow(ctx, sql).Scan(&n))
+	return n
+}
+
 func (d *door) account(id string) {
 	d.t.Helper()
 	require.NoError(d.t, d.owner.CreateAccount(ctx, postgres.Account{ID: id, Venue: "paper", RESTURL: "http://127.0.0.1:1/v2"}))
@@ -184,7 +207,12 @@ func (d *door) account(id string) {
 
 func (d *door) tokenOf(user, account string) string {
 	d.t.Helper()
-	_, token, err := d.owner.CreateToken(ctx, user, account, "", "test")
+	return d.tokenFor(view.Trader, user, account)
+}
+
+func (d *door) tokenFor(role view.Role, user, account string) string {
+	d.t.Helper()
+	_, token, err := d.owner.CreateTokenOf(ctx, role, user, account, "", "test")
 	require.NoError(d.t, err)
 	return token
 }
@@ -240,6 +268,11 @@ func (d *door) send(method, path string, body any, header ...string) reply {
 
 func (d *door) as(user, account string) []string {
 	return []string{"Authorization", "Bearer " + d.tokenOf(user, account)}
+}
+
+// in asks in a role of one's own.
+func (d *door) in(role view.Role, user, account string) []string {
+	return []string{"Authorization", "Bearer " + d.tokenFor(role, user, account)}
 }
 
 func body(id string) map[string]any {

@@ -43,7 +43,8 @@ func (s *server) ready(ctx context.Context, _ *struct{}) (*healthOutput, error) 
 		down.Errors = append(down.Errors, Detail{Location: "database", Message: "does not answer"})
 	}
 	if len(down.Errors) > 0 {
-		down.Message = "not ready: " + summary(down.Errors)
+		down.summarise()
+		down.Message = "not ready: " + down.Message
 		return nil, down
 	}
 	out := &healthOutput{}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"interlock/internal/trade"
 	"interlock/internal/view"
 )
 
@@ -26,8 +25,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Log.LogAttrs(r.Context(), levelOf(answer.status, route), "answered", attrs(r, route, answer.status, time.Since(began))...)
 }
 
-// secure keeps answers out of caches, frames and scripts. There is no CORS: a
-// browser's page of another origin has no business here.
+// secure keeps answers out of caches, frames and scripts. A browser's page of
+// another origin has no business here, unless crossOrigin lists it.
 func secure(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -47,9 +46,12 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 		s.mux.ServeHTTP(w, r)
 		return route
 	}
-	who, refusal := s.identify(r)
+	who, refusal := s.admit(r, route)
 	if refusal == nil {
 		refusal = checkBody(r)
+	}
+	if refusal == nil {
+		refusal = checkQuery(r.URL.RawQuery)
 	}
 	if refusal != nil {
 		if refusal.Status == http.StatusUnauthorized {
@@ -58,7 +60,8 @@ func (s *server) serve(w *answerWriter, r *http.Request) (route string) {
 		refusal.write(w)
 		return route
 	}
-	s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, who)))
+	ctx := context.WithValue(view.WithIdentity(r.Context(), who), askedKey{}, asked{who, s.Now()})
+	s.mux.ServeHTTP(w, r.WithContext(ctx))
 	return route
 }
 
@@ -80,31 +83,21 @@ func (s *server) route(w http.ResponseWriter, r *http.Request) (string, *Problem
 	return "", problem(http.StatusNotFound, NotFound, "there is nothing here; /openapi.json describes what there is")
 }
 
-type identityKey struct{}
+type askedKey struct{}
 
-// whoAsks is who the request's token speaks for; serve has put it there.
-func whoAsks(ctx context.Context) view.Identity {
-	who, _ := ctx.Value(identityKey{}).(view.Identity)
-	return who
+// asked is who asks, and when; serve puts it into the request's context.
+type asked struct {
+	who view.Identity
+	at  time.Time
 }
 
-func (s *server) identify(r *http.Request) (view.Identity, *Problem) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return view.Identity{}, problem(http.StatusUnauthorized, Unauthorized, "send a token: Authorization: Bearer ilk_…")
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), recordsPatience)
-	defer cancel()
-	who, err := s.Store.Identify(ctx, strings.TrimSpace(token))
-	switch {
-	case errors.Is(err, trade.ErrNotFound):
-		return who, problem(http.StatusUnauthorized, Unauthorized, "the token is unknown or was revoked")
-	case err != nil:
-		s.Log.Warn("token not read", "error", err)
-		return who, errDatabase()
-	}
-	return who, nil
+func askedIn(ctx context.Context) asked {
+	a, _ := ctx.Value(askedKey{}).(asked)
+	return a
 }
+
+// whoAsks is who the request's token speaks for.
+func whoAsks(ctx context.Context) view.Identity { return askedIn(ctx).who }
 
 // checkBody refuses what surely is no small JSON before it is read.
 func checkBody(r *http.Request) *Problem {

@@ -171,7 +171,7 @@ type broken struct {
 }
 
 func (b broken) Identify(context.Context, string) (view.Identity, error) {
-	return view.Identity{UserID: "anna", AccountID: account}, nil
+	return view.Identity{UserID: "anna", AccountID: account, Role: view.Operator}, nil
 }
 func (b broken) Proposal(context.Context, string) (view.Proposal, error) {
 	return view.Proposal{}, b.fault()

@@ -123,7 +123,7 @@ func (b OverrideBody) check(now time.Time) *Problem {
 	case b.ID != "" && trade.CheckID("id", b.ID) != nil:
 		return invalid(trade.CheckID("id", b.ID))
 	case b.ExpiresAt != nil:
-		if err := checkExpiry(b.ExpiresAt.UTC(), now); err != nil {
+		if err := trade.CheckOverrideExpiry(b.ExpiresAt.UTC(), now); err != nil {
 			return invalid(err)
 		}
 	}
@@ -165,10 +165,13 @@ func (s *server) confirm(ctx context.Context, in *confirmInput) (*overridesOutpu
 	}
 	bound, cancel := context.WithTimeout(ctx, recordsPatience)
 	defer cancel()
+	if trade.CheckID("overrideId", in.OverrideID) != nil {
+		return nil, errNoOverride(p.ID, in.OverrideID)
+	}
 	refused, err := s.Store.ConfirmOverride(bound, p.ID, in.OverrideID, whoAsks(ctx).UserID, in.Body.Reason)
 	switch {
 	case errors.Is(err, trade.ErrNotFound):
-		return nil, problem(http.StatusNotFound, NotFound, "there is no such override of %s", p.ID)
+		return nil, errNoOverride(p.ID, in.OverrideID)
 	case err != nil:
 		return nil, s.databaseFault("override not confirmed", err)
 	case refused != "":

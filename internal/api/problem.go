@@ -2,10 +2,10 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"math"
 	"net/http"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,6 +18,11 @@ import (
 const (
 	InvalidRequest       = "INVALID_REQUEST"
 	Unauthorized         = "UNAUTHORIZED"
+	Forbidden            = "FORBIDDEN"
+	TooManyRequests      = "TOO_MANY_REQUESTS"
+	IdentityUnavailable  = "IDENTITY_UNAVAILABLE"
+	TradingStateConflict = "TRADING_STATE_CONFLICT"
+	ResolveRefused       = "RESOLVE_REFUSED"
 	NotFound             = "NOT_FOUND"
 	MethodNotAllowed     = "METHOD_NOT_ALLOWED"
 	BodyTooLarge         = "BODY_TOO_LARGE"
@@ -42,6 +47,9 @@ type Problem struct {
 	ExchangeCode   string               `json:"exchangeCode,omitempty" doc:"The exchange's own error code"`
 	Order          *workflows.OrderView `json:"order,omitempty" doc:"The order the proposal has already"`
 	NotAfter       *time.Time           `json:"notAfter,omitempty" doc:"Whatever became of this request, it does not trade after this time unless it was claimed before"`
+
+	retryAfter time.Duration // of 429
+	why        string        // for the log, when it is more than the message
 }
 
 // Block is one check that did not pass.
@@ -64,12 +72,15 @@ func (p *Problem) Error() string { return p.Message }
 func (p *Problem) GetStatus() int { return p.Status }
 
 func problem(status int, code, format string, args ...any) *Problem {
-	return &Problem{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Problem{Status: status, Code: code, Message: withoutTokens(fmt.Sprintf(format, args...))}
 }
 
 // write answers outside huma's handlers.
 func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) //nolint:errchkjson // the client may be gone
 }
@@ -99,65 +110,19 @@ func fromHuma(status int, message string, errs []error) *Problem {
 	case status >= http.StatusInternalServerError:
 		return errInternal() // what broke is no client's business
 	}
-	for _, err := range errs {
-		p.Errors = append(p.Errors, detailOf(err))
-	}
+	p.Errors = gathered(errs)
 	if len(p.Errors) > 0 {
-		p.Message = summary(p.Errors)
+		p.summarise()
 	}
 	return p
-}
-
-func detailOf(err error) Detail {
-	var detailer huma.ErrorDetailer
-	if !errors.As(err, &detailer) {
-		return Detail{Location: "body", Message: err.Error()}
-	}
-	d := detailer.ErrorDetail()
-	detail := Detail{Location: d.Location, Message: d.Message}
-	switch value := d.Value.(type) {
-	case float64, bool:
-		detail.Value = value
-	case string:
-		if d.Location != "body" { // else it is the whole body
-			detail.Value = clipped(value)
-		}
-	}
-	if _, number := d.Value.(float64); number && d.Message == "expected string" {
-		detail.Message = `must be a string, like "0.25": a JSON number would lose digits`
-	}
-	return detail
-}
-
-func clipped(text string) string {
-	const most = 100
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
-}
-
-// summary says it all in one line, for clients that print only the message.
-func summary(details []Detail) string {
-	parts := make([]string, len(details))
-	for i, d := range details {
-		parts[i] = d.Location + ": " + d.Message
-	}
-	return strings.Join(parts, "; ")
 }
 
 // invalid turns the joined errors of a check, "field: what is wrong" each, into
 // one refusal.
 func invalid(err error) *Problem {
 	p := problem(http.StatusBadRequest, InvalidRequest, "")
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		d := Detail{Location: "body", Message: line}
-		if field, message, found := strings.Cut(line, ": "); found && !strings.Contains(field, " ") {
-			d.Location, d.Message = "body."+field, message
-		}
-		p.Errors = append(p.Errors, d)
-	}
-	p.Message = summary(p.Errors)
+	p.Errors = linesOf(err.Error())
+	p.summarise()
 	return p
 }
 
@@ -171,6 +136,10 @@ func errInternal() *Problem {
 
 func errNoProposal(id string) *Problem {
 	return problem(http.StatusNotFound, NotFound, "there is no proposal %s of yours", clipped(id))
+}
+
+func errNoOverride(proposalID, id string) *Problem {
+	return problem(http.StatusNotFound, NotFound, "there is no override %s of %s", clipped(id), proposalID)
 }
 
 func errNoScanJob(id string) *Problem {

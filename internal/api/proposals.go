@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/shopspring/decimal"
 
 	"interlock/internal/trade"
@@ -54,15 +56,12 @@ func (b ProposalBody) proposal(who view.Identity, now time.Time) (trade.Proposal
 		p.ExpiresAt = b.ExpiresAt.UTC()
 		problems = append(problems, checkExpiry(p.ExpiresAt, now))
 	}
-	if err := errors.Join(problems...); err != nil {
-		return p, invalid(err)
-	}
 	p = p.Normal()
 	checked := p
 	if b.ExpiresAt == nil {
 		checked.ExpiresAt = now // the records set it
 	}
-	if err := checked.Check(); err != nil {
+	if err := errors.Join(append(problems, checked.Check())...); err != nil {
 		return p, invalid(err)
 	}
 	return p, nil
@@ -82,12 +81,19 @@ func (b ProposalBody) Check(now time.Time) error {
 func checkExpiry(at, now time.Time) error {
 	const most = 366 * 24 * time.Hour
 	if at.Year() < 2000 || at.After(now.Add(most)) {
-		return errors.New("expiresAt: must be after the year 2000 and at most a year from now")
+		return fmt.Errorf("expiresAt: %s must be after the year 2000 and at most a year from now, which is %s", at.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
 type createInput struct{ Body ProposalBody }
+
+// Resolve judges the body while it is decoded.
+func (in *createInput) Resolve(ctx huma.Context) []error {
+	a := askedIn(ctx.Context())
+	_, refusal := in.Body.proposal(a.who, a.at)
+	return judgement(refusal)
+}
 
 type proposalOutput struct {
 	Status int
@@ -99,6 +105,9 @@ func (s *server) create(ctx context.Context, in *createInput) (*proposalOutput, 
 	who := whoAsks(ctx)
 	p, refusal := in.Body.proposal(who, s.Now())
 	if refusal != nil {
+		return nil, refusal
+	}
+	if refusal := s.fresh(ctx, p); refusal != nil {
 		return nil, refusal
 	}
 	bound, cancel := context.WithTimeout(ctx, recordsPatience)
@@ -122,6 +131,26 @@ func (s *server) create(ctx context.Context, in *createInput) (*proposalOutput, 
 		return nil, refusal
 	}
 	return &proposalOutput{Status: status, Body: viewOf(stored)}, nil
+}
+
+// fresh refuses a new proposal whose time is over already. One that is there
+// may be asked for again at any time.
+func (s *server) fresh(ctx context.Context, p trade.Proposal) *Problem {
+	now := s.Now()
+	if p.ExpiresAt.IsZero() || p.ExpiresAt.After(now) {
+		return nil
+	}
+	bound, cancel := context.WithTimeout(ctx, recordsPatience)
+	defer cancel()
+	_, err := s.Store.Proposal(bound, p.ID)
+	switch {
+	case errors.Is(err, trade.ErrNotFound):
+		return invalid(fmt.Errorf("expiresAt: %s is over, now is %s; give a later time, or none for an hour from now",
+			p.ExpiresAt.Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
+	case err != nil:
+		return s.databaseFault("proposal not read", err)
+	}
+	return nil
 }
 
 // begin starts the proposal's workflow if that is quickly done; the sweep
@@ -150,8 +179,8 @@ func (s *server) get(ctx context.Context, in *getInput) (*proposalOutput, error)
 	return &proposalOutput{Status: http.StatusOK, Body: viewOf(p)}, nil
 }
 
-// own reads a proposal of the user and account that ask. Another's is answered
-// as if it did not exist.
+// own reads a proposal that is theirs who ask: their own, or of any user of the
+// account they operate. Another's is answered as if it did not exist.
 func (s *server) own(ctx context.Context, id string) (view.Proposal, *Problem) {
 	if trade.CheckID("id", id) != nil {
 		return view.Proposal{}, errNoProposal(id)
@@ -161,7 +190,7 @@ func (s *server) own(ctx context.Context, id string) (view.Proposal, *Problem) {
 	p, err := s.Store.Proposal(ctx, id)
 	who := whoAsks(ctx)
 	switch {
-	case errors.Is(err, trade.ErrNotFound), err == nil && (p.UserID != who.UserID || p.AccountID != who.AccountID):
+	case errors.Is(err, trade.ErrNotFound), err == nil && !who.MaySee(p.UserID, p.AccountID):
 		return view.Proposal{}, errNoProposal(id)
 	case err != nil:
 		return p, s.databaseFault("proposal not read", err)
@@ -175,6 +204,7 @@ func (s *server) databaseFault(what string, err error) *Problem {
 }
 
 type listInput struct {
+	UserID string `query:"userId" maxLength:"100" doc:"Of whom; operators of the account only, and everybody's when they leave it out"`
 	Status string `query:"status" enum:"PENDING,EXECUTING,UNRESOLVED,EXECUTED,FAILED,EXPIRED,CANCELLED"`
 	Before string `query:"before" maxLength:"100" doc:"next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
@@ -191,11 +221,17 @@ func (s *server) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	if in.Before != "" && trade.CheckID("before", in.Before) != nil {
 		return nil, problem(http.StatusBadRequest, InvalidRequest, "before: give the next of the page before")
 	}
-	who := whoAsks(ctx)
+	user, refusal := s.whose(ctx, in.UserID)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if in.UserID == "" && whoAsks(ctx).Role.Covers(view.Operator) {
+		user = "" // everybody's
+	}
 	bound, cancel := context.WithTimeout(ctx, recordsPatience)
 	defer cancel()
 	views, err := s.Store.Proposals(bound, view.Filter{
-		UserID: who.UserID, AccountID: who.AccountID, Status: trade.Status(in.Status), Before: in.Before, Limit: in.Limit,
+		UserID: user, AccountID: whoAsks(ctx).AccountID, Status: trade.Status(in.Status), Before: in.Before, Limit: in.Limit,
 	})
 	if err != nil {
 		return nil, s.databaseFault("proposals not read", err)

@@ -73,7 +73,7 @@ func TestWrongFieldsAreAllNamedWithTheFix(t *testing.T) {
 		want   []string
 	}{
 		{map[string]any{"amount": 0.001}, []string{"body.amount", "must be a string", "0.25"}},
-		{map[string]any{"amount": "1e3"}, []string{"body.amount", "not a decimal number"}},
+		{map[string]any{"amount": "1e3"}, []string{"body.amount", "must be a decimal number"}},
 		{map[string]any{"amount": "-1", "confidence": "1.5", "market": "bitcoin", "side": "hold"}, []string{"body.amount", "body.confidence", "body.market", "body.side"}},
 		{map[string]any{"amount": "x", "confidence": "NaN"}, []string{"body.amount", "body.confidence"}},
 		{map[string]any{"amountQuote": "50"}, []string{"either amount"}},
@@ -81,7 +81,7 @@ func TestWrongFieldsAreAllNamedWithTheFix(t *testing.T) {
 		{map[string]any{"orderType": "limit"}, []string{"body.price", "needs one"}},
 		{map[string]any{"orderType": "stop"}, []string{"body.orderType"}},
 		{map[string]any{"id": "a b"}, []string{"body.id"}},
-		{map[string]any{"id": nil, "market": nil}, []string{"id", "market", "required"}},
+		{map[string]any{"id": nil, "market": nil}, []string{"body.id: is missing", "body.market: is missing"}},
 		{map[string]any{"userId": "bert"}, []string{"userId"}},
 		{map[string]any{"status": "EXECUTED"}, []string{"status"}},
 		{map[string]any{"expiresAt": "tomorrow"}, []string{"expiresAt"}},
@@ -100,17 +100,20 @@ func TestWrongFieldsAreAllNamedWithTheFix(t *testing.T) {
 	require.Empty(t, d.send("GET", "/api/trading/proposals", nil).body["proposals"])
 }
 
-func TestPastProposalIsTakenAndExpiresLikeAnyOther(t *testing.T) {
+func TestNewProposalWhoseTimeIsOverIsRefusedAndAnOldOneIsStillThere(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
 	b := body("p")
-	b["expiresAt"] = d.now.Add(-time.Hour).Format(time.RFC3339)
+	b["expiresAt"] = d.now.Add(time.Second).Format(time.RFC3339)
 	require.Equal(t, 201, d.send("POST", "/api/trading/proposals", b).status)
-	status, err := d.owner.Expire(ctx, "p")
-	require.NoError(t, err)
-	require.Equal(t, trade.Expired, status)
-	require.Equal(t, 410, d.execute("p").status)
-	require.Equal(t, 200, d.send("POST", "/api/trading/proposals", b).status)
+	d.now = d.now.Add(time.Hour)
+	require.Equal(t, 200, d.send("POST", "/api/trading/proposals", b).status, "the same request again")
+	b["id"] = "q"
+	r := d.send("POST", "/api/trading/proposals", b)
+	require.Equal(t, 400, r.status)
+	require.Contains(t, r.body["message"], "body.expiresAt: ")
+	require.Contains(t, r.body["message"], "give a later time")
+	require.Equal(t, 404, d.send("GET", "/api/trading/proposals/q", nil).status)
 }
 
 func TestLimitOrderIsStoredAsItWasGiven(t *testing.T) {

@@ -1,15 +1,14 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"interlock/internal/view"
 )
 
 // register puts every operation on the mux, and their description with them.
@@ -40,14 +39,19 @@ Every other status says that this request placed nothing, except 503: unless it 
 		describe("Every field is required. An equal policy keeps its version."), unchecked), s.putPolicy)
 	s.registerScans(api)
 	s.registerEvents(api)
+	s.registerOperator(api)
 	huma.Register(api, operation("live", http.MethodGet, livePath, "Whether the process answers", public), s.live)
 	huma.Register(api, operation("ready", http.MethodGet, readyPath, "Whether database and Temporal answer", public), s.ready)
+	s.access.need(api.OpenAPI())
 	s.publish(api.OpenAPI())
 }
 
+// scansPath is where the scan jobs are.
+const scansPath = "/api/trading/scans"
+
 // registerScans puts the operations on scan jobs on the mux.
 func (s *server) registerScans(api huma.API) {
-	const path, one = "/api/trading/scans", "/api/trading/scans/{id}"
+	const path, one = scansPath, scansPath + "/{id}"
 	huma.Register(api, operation("listScanJobs", http.MethodGet, path, "List your scan jobs"), s.listScans)
 	huma.Register(api, operation("createScanJob", http.MethodPost, path, "Store a scan job",
 		describe(`201 when it is new; 200 when the same was stored before; 409 when the ID is or was another's. Workers schedule what is stored, if
@@ -72,7 +76,7 @@ func humaConfig() huma.Config {
 	strict := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrict}
 	cfg.Formats = map[string]huma.Format{"application/json": strict, "json": strict}
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token": {Type: "http", Scheme: "bearer", Description: "From starter token create; it speaks for one user on one account."},
+		"token": {Type: "http", Scheme: "bearer", Description: "From starter token create, or a JWT of the configured issuer; it speaks for one user on one account, in one role."},
 	}
 	return cfg
 }
@@ -84,15 +88,23 @@ func operation(id, method, path, summary string, options ...option) huma.Operati
 		OperationID: id, Method: method, Path: path, Summary: summary,
 		MaxBodyBytes: maxBody + 1, // huma refuses what reaches the limit
 		Security:     []map[string][]string{{"token": {}}},
-		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusServiceUnavailable},
+		Errors:       []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable},
 	}
+	takes(leastRole(method))(&op)
 	if method != http.MethodGet {
-		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		op.Errors = append(op.Errors, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	for _, set := range options {
 		set(&op)
 	}
 	return op
+}
+
+func leastRole(method string) view.Role {
+	if method == http.MethodGet {
+		return view.Viewer
+	}
+	return view.Trader
 }
 
 func describe(text string) option { return func(op *huma.Operation) { op.Description = text } }
@@ -115,7 +127,7 @@ func also(status int) option {
 
 // public operations need no token.
 func public(op *huma.Operation) {
-	op.Security, op.Errors = nil, []int{http.StatusServiceUnavailable}
+	op.Security, op.Extensions, op.Errors = nil, nil, []int{http.StatusBadRequest, http.StatusServiceUnavailable}
 }
 
 // unchecked leaves the body to the handler, which knows better.
@@ -131,6 +143,7 @@ func (s *server) publish(description *huma.OpenAPI) {
 		}
 	}
 	leaveOpen(description.Components.Schemas.Map())
+	refine(description)
 	text, err := json.MarshalIndent(description, "", "  ")
 	if err != nil {
 		panic(fmt.Sprintf("the API cannot be described: %v", err)) // it was compiled that way
@@ -139,16 +152,6 @@ func (s *server) publish(description *huma.OpenAPI) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(text) // the client may be gone
 	})
-}
-
-// leaveOpen lets answers gain fields: only what is sent to us is closed.
-func leaveOpen(schemas map[string]*huma.Schema) {
-	sent := []string{"ExecuteBody", "ProposalBody", "OverrideBody", "ConfirmBody", "CancelBody", "Policy", "ScanJobBody", "NoteBody"}
-	for name, schema := range schemas {
-		if !slices.Contains(sent, name) {
-			schema.AdditionalProperties = nil
-		}
-	}
 }
 
 // tidy corrects what huma says of statuses: it refuses with 400 here,
@@ -163,46 +166,4 @@ func tidy(op *huma.Operation) {
 	}
 	usual := op.Responses[fmt.Sprint(op.DefaultStatus)]
 	op.Responses[fmt.Sprint(status)] = &huma.Response{Description: http.StatusText(status), Content: usual.Content}
-}
-
-// unmarshalStrict refuses an object that names a field twice: encoding/json
-// would let the last one win.
-func unmarshalStrict(data []byte, into any) error {
-	if err := json.Unmarshal(data, into); err != nil {
-		return err
-	}
-	return onceEach(json.NewDecoder(bytes.NewReader(data)))
-}
-
-// onceEach reads one valid JSON value and fails at a repeated field.
-func onceEach(dec *json.Decoder) error {
-	var open []map[string]bool // fields seen in each open object; nil for a list
-	name := false              // the next string of the innermost object is a name
-	for {
-		token, err := dec.Token()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		switch text, isText := token.(string); {
-		case token == json.Delim('{'):
-			open, name = append(open, map[string]bool{}), true
-			continue
-		case token == json.Delim('['):
-			open, name = append(open, nil), false
-			continue
-		case token == json.Delim('}'), token == json.Delim(']'):
-			open = open[:len(open)-1]
-		case isText && name:
-			seen := open[len(open)-1]
-			if seen[text] {
-				return fmt.Errorf("the field %q is given twice; keep one", clipped(text))
-			}
-			seen[text], name = true, false
-			continue
-		}
-		name = len(open) > 0 && open[len(open)-1] != nil
-	}
 }

@@ -6,11 +6,20 @@ import (
 	"net/http"
 	"reflect"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"interlock/internal/scan"
 	"interlock/internal/trade"
+	"interlock/internal/view"
 )
 
 type scanJobInput struct{ Body ScanJobBody }
+
+// Resolve judges the body while it is decoded.
+func (in *scanJobInput) Resolve(ctx huma.Context) []error {
+	_, refusal := in.Body.job(whoAsks(ctx.Context()))
+	return judgement(refusal)
+}
 
 type scanJobOutput struct {
 	Status int
@@ -65,20 +74,35 @@ func (s *server) follow(ctx context.Context, id string, do func(context.Context)
 // ownScan reads a job of the user and account that ask. Another's is answered
 // as if it did not exist.
 func (s *server) ownScan(ctx context.Context, id string) (scan.Job, *Problem) {
+	return s.scanIf(ctx, id, func(who view.Identity, user, account string) bool {
+		return who.UserID == user && who.AccountID == account
+	})
+}
+
+func (s *server) scanIf(ctx context.Context, id string, may func(who view.Identity, user, account string) bool) (scan.Job, *Problem) {
 	if trade.CheckID("id", id) != nil {
 		return scan.Job{}, errNoScanJob(id)
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordsPatience)
 	defer cancel()
 	j, err := s.Store.ScanJob(ctx, id)
-	who := whoAsks(ctx)
 	switch {
-	case errors.Is(err, trade.ErrNotFound), j.ID != "" && (j.UserID != who.UserID || j.AccountID != who.AccountID):
+	case errors.Is(err, trade.ErrNotFound), j.ID != "" && !may(whoAsks(ctx), j.UserID, j.AccountID):
 		return scan.Job{}, errNoScanJob(id)
 	case err != nil:
 		return j, s.databaseFault("scan job not read", err)
 	}
 	return j, nil
+}
+
+// seenScan reads a job that is theirs who ask, or of a user of the account they
+// operate.
+func (s *server) seenScan(ctx context.Context, id string) (scan.Job, *Problem) {
+	return s.scanIf(ctx, id, view.Identity.MaySee)
+}
+
+type listScansInput struct {
+	UserID string `query:"userId" maxLength:"100" doc:"Whose; operators of the account only"`
 }
 
 type scanJobsOutput struct {
@@ -87,11 +111,14 @@ type scanJobsOutput struct {
 	}
 }
 
-func (s *server) listScans(ctx context.Context, _ *struct{}) (*scanJobsOutput, error) {
-	who := whoAsks(ctx)
+func (s *server) listScans(ctx context.Context, in *listScansInput) (*scanJobsOutput, error) {
+	user, refusal := s.whose(ctx, in.UserID)
+	if refusal != nil {
+		return nil, refusal
+	}
 	bound, cancel := context.WithTimeout(ctx, recordsPatience)
 	defer cancel()
-	jobs, err := s.Store.ScanJobsOf(bound, who.UserID, who.AccountID)
+	jobs, err := s.Store.ScanJobsOf(bound, user, whoAsks(ctx).AccountID)
 	if err != nil {
 		return nil, s.databaseFault("scan jobs not read", err)
 	}
@@ -111,7 +138,7 @@ type getScanInput struct {
 type scanOutput struct{ Body ScanView }
 
 func (s *server) getScan(ctx context.Context, in *getScanInput) (*scanOutput, error) {
-	j, refusal := s.ownScan(ctx, in.ID)
+	j, refusal := s.seenScan(ctx, in.ID)
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -149,7 +149,7 @@ func TestScanJobThatIsWrongIsRefusedWithEveryReason(t *testing.T) {
 		{map[string]any{"markets": []string{"BTC"}}, []string{"body.markets"}},
 		{map[string]any{"maxIdeas": 11}, []string{"body.maxIdeas"}},
 		{map[string]any{"inputPrice": 0.22}, []string{"body.inputPrice", "digits"}},
-		{map[string]any{"userId": "bert"}, []string{"body.userId", "unexpected"}},
+		{map[string]any{"userId": "bert"}, []string{"body.userId: is unknown"}},
 		{map[string]any{"id": "Not Usable"}, []string{"body.id"}},
 	} {
 		r := d.send("POST", scansPath, job("majors", c.changes))

@@ -53,10 +53,7 @@ func (b ScanJobBody) job(who view.Identity) (scan.Job, *Problem) {
 		j.Markets = append(j.Markets, market)
 	}
 	b.choose(&j.Spec)
-	if err := errors.Join(append(problems, input, output, quote)...); err != nil {
-		return j, invalid(err)
-	}
-	if err := j.Check(); err != nil {
+	if err := errors.Join(append(problems, input, output, quote, j.Check())...); err != nil {
 		return j, invalid(err)
 	}
 	return j, nil

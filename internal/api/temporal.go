@@ -85,7 +85,7 @@ func rejection(err error) error {
 		return err
 	}
 	switch refused.Type() {
-	case workflows.ReasonRequiredType, workflows.ActorRequiredType:
+	case workflows.ReasonRequiredType, workflows.ActorRequiredType, workflows.InvalidRequestType:
 		return &Rejection{Code: refused.Type(), Message: refused.Message()}
 	}
 	return err
@@ -97,10 +97,12 @@ func (w *Workflows) Cancel(ctx context.Context, proposalID string, req workflows
 	return w.signal(ctx, proposalID, workflows.CancelSignal, req)
 }
 
-// Resolve passes on a person's word on an unresolved order. It is a signal:
-// what became of it, the proposal's state and the audit say.
-func (w *Workflows) Resolve(ctx context.Context, proposalID string, req workflows.ResolveRequest) error {
-	return w.signal(ctx, proposalID, workflows.ResolveName, req)
+// Resolve passes on a person's word on an unresolved order, and waits until it
+// was weighed. The same updateID again gets the same answer.
+func (w *Workflows) Resolve(ctx context.Context, proposalID, updateID string, req workflows.ResolveRequest) (workflows.ResolveResult, error) {
+	var result workflows.ResolveResult
+	err := w.update(ctx, proposalID, workflows.ResolveName, updateID, req, &result)
+	return result, err
 }
 
 func (w *Workflows) signal(ctx context.Context, proposalID, name string, arg any) error {

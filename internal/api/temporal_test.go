@@ -41,6 +41,9 @@ func standIn(ctx workflow.Context, _ workflows.ProposalInput) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	err = workflow.SetUpdateHandler(ctx, workflows.ResolveName, func(_ workflow.Context, req workflows.ResolveRequest) (workflows.ResolveResult, error) {
+		return workflows.ResolveResult{Accepted: true, Status: trade.Executing, Problem: req.OrderID + " by " + req.Actor}, nil
+	})
 	if err != nil {
 		return "", err
 	}
@@ -50,11 +53,6 @@ func standIn(ctx workflow.Context, _ workflows.ProposalInput) (string, error) {
 		var req workflows.CancelRequest
 		c.Receive(ctx, &req)
 		over = "cancelled by " + req.Actor
-	})
-	selector.AddReceive(workflow.GetSignalChannel(ctx, workflows.ResolveName), func(c workflow.ReceiveChannel, _ bool) {
-		var req workflows.ResolveRequest
-		c.Receive(ctx, &req)
-		over = "resolved: " + req.OrderID
 	})
 	selector.Select(ctx)
 	return over, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
@@ -96,9 +94,9 @@ func TestWorkflowIsStartedMetOrStartedAgain(t *testing.T) {
 	require.Equal(t, "cancelled by anna", over)
 	require.Equal(t, 1, version(uuid.NewString()), "a new run after the old one closed")
 
-	require.NoError(t, w.Resolve(ctx, "q", workflows.ResolveRequest{OrderID: "x"}))
-	require.NoError(t, c.GetWorkflow(ctx, "q", "").Get(ctx, &over))
-	require.Equal(t, "resolved: x", over)
+	r, err := w.Resolve(ctx, "q", uuid.NewString(), workflows.ResolveRequest{OrderID: "x", Actor: "olga"})
+	require.NoError(t, err)
+	require.Equal(t, workflows.ResolveResult{Accepted: true, Status: trade.Executing, Problem: "x by olga"}, r)
 	require.NoError(t, w.Ping(ctx))
 }
 

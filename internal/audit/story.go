@@ -17,6 +17,7 @@ var sentences = map[string]func(Event) (string, error){
 	"proposal.stored":      told(storedProposal),
 	"proposal.expired":     told(expired),
 	"proposal.cancel":      told(givenUp),
+	"person.asked":         told(asked),
 	"preflight.claimed":    told(claimed),
 	"preflight.blocked":    told(blocked),
 	"override.stored":      told(permitted),
@@ -31,6 +32,7 @@ var sentences = map[string]func(Event) (string, error){
 	"execution.failed":     told(failed),
 	"order.looked":         told(looked),
 	"order.contradicts":    told(contradicts),
+	"halt.order":           told(cancelledByHalt),
 }
 
 // Tell says in plain words what e reports. It never fails: a body that is not

@@ -175,3 +175,19 @@ type contradiction struct {
 func contradicts(_ Event, c contradiction) string {
 	return fmt.Sprintf("ALARM: the exchange shows order %s, which the records had denied: %s. The account was halted.", c.Order.OrderID, c.Detail)
 }
+
+type haltedOrder struct {
+	Order trade.CancelledOrder `json:"order"`
+}
+
+func cancelledByHalt(_ Event, h haltedOrder) string {
+	base, _, _ := strings.Cut(string(h.Order.Market), "-")
+	filled := amountOf(&h.Order.FilledAmount, base) + " filled"
+	switch h.Order.Result {
+	case trade.CancelOpenCancelled:
+		return fmt.Sprintf("A halt cancelled order %s, with %s.", h.Order.OrderID, filled)
+	case trade.CancelOpenForeign:
+		return fmt.Sprintf("A halt left order %s of another program open.", h.Order.OrderID)
+	}
+	return fmt.Sprintf("A halt found order %s %s already, with %s.", h.Order.OrderID, h.Order.Status, filled)
+}

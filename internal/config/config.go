@@ -27,8 +27,13 @@ const (
 // DefaultAccount is the account that an embedded stack trades.
 const DefaultAccount = "paper"
 
-// DefaultTradeRPS is how many orders per second one account may place.
-const DefaultTradeRPS = 5
+// DefaultTradeRPS is how many requests per second all workers of one account
+// may send together; with fewer than MinTradeRPS no order would be ready in
+// time.
+const (
+	DefaultTradeRPS = 5
+	MinTradeRPS     = 4
+)
 
 // WorkerConfig is what one worker process runs with. Fields that its role
 // does not use are zero.
@@ -68,7 +73,8 @@ func Worker(role string, getenv func(string) string) (WorkerConfig, error) {
 	switch cfg.Role {
 	case Proposals, Orders, Scans, All:
 	default:
-		return cfg, fmt.Errorf("--role: %q is not a role; write proposals, orders, scans or all", role)
+		r.problem("--role", fmt.Sprintf("%q is not a role; write proposals, orders, scans or all", role))
+		cfg.Role = All // so that all else that is wrong is found too
 	}
 	r.refuseForeignKeys(cfg.Role)
 	cfg.Account = r.account()
@@ -107,18 +113,24 @@ type APIConfig struct {
 	DatabaseURL Secret
 	Temporal    client.Options
 	MetricsAddr string
+	JWT         JWT
+	RPS         int      // requests per second of one user; 0 is the API's own default
+	Failures    int      // per minute of one address that proves nobody; 0 is the API's own default
+	Origins     []string // pages of these may use it from a browser
 }
 
 // DefaultAPIAddr is where the HTTP API listens unless told otherwise.
 const DefaultAPIAddr = "127.0.0.1:8085"
 
-// API reads the environment of the HTTP API, which may hold no key at all.
+// API reads the environment of the HTTP API, which may hold no key of an
+// exchange or a model.
 func API(getenv func(string) string) (APIConfig, error) {
 	r := newReader(getenv)
 	r.refuseForeignKeys(APIRole)
 	cfg := APIConfig{
 		Addr: r.addr("INTERLOCK_API_ADDR", DefaultAPIAddr), DatabaseURL: r.databaseURL(true),
-		Temporal: r.temporal(), MetricsAddr: r.metricsAddr(),
+		Temporal: r.temporal(), MetricsAddr: r.metricsAddr(), JWT: r.jwt(), Origins: r.origins(),
+		RPS: r.count("INTERLOCK_API_RPS", 0, 10_000), Failures: r.count("INTERLOCK_API_FAILURES", 0, 10_000),
 	}
 	return cfg, r.err()
 }

@@ -117,6 +117,7 @@ func TestOneBadValueIsRefused(t *testing.T) {
 		{"BITVAVO_OPERATOR_ID", "-1", "is not usable"},
 		{"BITVAVO_OPERATOR_ID", "9223372036854775808", "is not usable"},
 		{"BITVAVO_TRADE_RPS", "0", "is not usable"},
+		{"BITVAVO_TRADE_RPS", "3.9", "4 to 1000"},
 		{"BITVAVO_TRADE_RPS", "+Inf", "is not usable"},
 		{"BITVAVO_TRADE_KEY", "line\nbreak", "spaces or line breaks"},
 		{"INTERLOCK_METRICS_ADDR", "127.0.0.1:70000", "is not an address"},
@@ -210,6 +211,6 @@ func TestSecretNeverPrints(t *testing.T) {
 
 func TestEveryKeyVariableIsListed(t *testing.T) {
 	names := KeyVariables()
-	require.Len(t, names, 10)
+	require.Len(t, names, 12)
 	require.Contains(t, names, "OPENAI_API_KEY_FILE")
 }

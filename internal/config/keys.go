@@ -19,6 +19,7 @@ var keyVariables = []struct {
 	{"BITVAVO_TRADE_KEY", []Role{Orders, All}},
 	{"BITVAVO_TRADE_SECRET", []Role{Orders, All}},
 	{"OPENAI_API_KEY", []Role{Scans, All}},
+	{"INTERLOCK_JWT_SECRET", []Role{APIRole}},
 }
 
 // fileSuffix marks a variable that names a file which holds the value.
@@ -96,6 +97,7 @@ func (r *reader) secret(name string) Secret {
 func (r *reader) plain(name, value string) string {
 	if strings.TrimSpace(value) != value || strings.ContainsFunc(value, isControl) {
 		r.problem(name, "has spaces or line breaks in it; write the bare value")
+		return ""
 	}
 	return value
 }

@@ -10,9 +10,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+
+	"interlock/internal/rate"
 )
 
 // reader collects problems while it reads, so that a person mends all of them
@@ -27,7 +30,17 @@ func newReader(getenv func(string) string) *reader { return &reader{getenv: gete
 func (r *reader) get(name string) string { return r.getenv(name) }
 
 func (r *reader) problem(name, what string) {
-	r.problems = append(r.problems, fmt.Errorf("%s: %s", name, what))
+	r.problems = append(r.problems, fmt.Errorf("%s: %s", name, overlong.ReplaceAllString(strings.Map(printable, what), "$1…")))
+}
+
+// overlong is a value that no line needs whole.
+var overlong = regexp.MustCompile(`(\S{80})\S+`)
+
+func printable(c rune) rune {
+	if unicode.IsPrint(c) {
+		return c
+	}
+	return unicode.ReplacementChar
 }
 
 func (r *reader) err() error { return errors.Join(r.problems...) }
@@ -117,8 +130,8 @@ func (r *reader) tradeRPS() float64 {
 		return DefaultTradeRPS
 	}
 	rps, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(rps > 0 && rps <= 1000) {
-		r.problem("BITVAVO_TRADE_RPS", fmt.Sprintf("%q is not usable; write orders per second, above 0 and up to 1000", text))
+	if err != nil || !(rps >= MinTradeRPS && rps <= 1000) {
+		r.problem("BITVAVO_TRADE_RPS", fmt.Sprintf("%q is not usable; write requests per second, %d to 1000: one order takes about %d", text, MinTradeRPS, rate.PlacementRequests))
 	}
 	return rps
 }

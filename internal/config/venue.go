@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -37,10 +38,15 @@ func (r *reader) live() bool {
 	return text == "1"
 }
 
+func usablePort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && port > 0
+}
+
 func parseExchange(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSuffix(text, "/"))
 	switch {
-	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || !usablePort(u.Port()) || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("is not a base URL; write it like https://api.bitvavo.com/v2")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, fmt.Errorf("has the scheme %q; write https, or http for this machine", u.Scheme)

@@ -23,7 +23,7 @@ func freeSpace(dir string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return int64(disk.Bavail) * int64(disk.Bsize), nil
+	return int64(disk.Bavail) * int64(disk.Bsize), nil //nolint:unconvert // the types differ by system
 }
 
 // DiskProblem says that the disk of dir is full, which is why other things

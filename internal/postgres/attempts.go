@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -172,7 +173,13 @@ func recordReply(ctx context.Context, tx pgx.Tx, execution int64, number int, p 
 func shorten(text string) string {
 	const most = 500
 	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most])
+		text = string(runes[:most])
 	}
-	return text
+	return storable(text)
+}
+
+// storable is foreign text as PostgreSQL can keep it. A text that it refuses
+// would be tried again for ever.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
 }

@@ -28,11 +28,14 @@ const appendAuditSQL = `SELECT interlock.audit_append(@chain, @kind, nullif(@use
 // chain's lock until commit.
 func appendAudit(ctx context.Context, tx pgx.Tx, e event) error {
 	body, err := json.Marshal(e.Body)
+	if err == nil {
+		body, err = signed(ctx, body)
+	}
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", e.Kind, err)
 	}
 	_, err = tx.Exec(ctx, appendAuditSQL, pgx.StrictNamedArgs{
-		"chain": e.Chain, "kind": e.Kind, "user": e.User, "proposal": e.Proposal, "actor": e.Actor, "body": string(body),
+		"chain": e.Chain, "kind": e.Kind, "user": storable(e.User), "proposal": storable(e.Proposal), "actor": storable(e.Actor), "body": string(body),
 	})
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", e.Kind, err)

@@ -74,7 +74,7 @@ func (s *Store) VerifyAudit(ctx context.Context, marks ...audit.Head) ([]audit.R
 // grows meanwhile is no contradiction. An error of take ends it.
 func (s *Store) ReadAudit(ctx context.Context, take func(audit.Row) error) ([]audit.Head, error) {
 	var heads []audit.Head
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	snapshot := pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + bounds}
 	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) (err error) {
 		if heads, err = all[audit.Head](ctx, tx, auditHeadsSQL, pgx.StrictNamedArgs{}); err != nil {
 			return err

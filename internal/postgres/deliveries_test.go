@@ -22,8 +22,8 @@ func (d desk) rule(id, user string, kinds ...outbox.Kind) {
 	require.NoError(d.t, d.as(OperatorRole).AddRule(ctx, r, secretTarget, "olga"))
 }
 
-// take is what is to be delivered now; nil when nothing is.
-func (d desk) take(rule string) *outbox.Delivery {
+// nextFor is what is to be delivered now; nil when nothing is.
+func (d desk) nextFor(rule string) *outbox.Delivery {
 	d.t.Helper()
 	next, err := d.as(ProposalsRole).TakeDelivery(ctx, rule, tries, time.Hour)
 	if err != nil {
@@ -64,7 +64,7 @@ func TestARuleIsToldItsUsersEventsOfItsKindsFromNowOn(t *testing.T) {
 	due, err := d.as(ProposalsRole).DueRules(ctx, []string{"all"}, 10)
 	require.NoError(t, err)
 	require.Equal(t, []string{"annas", "berts", "halts"}, due)
-	next := d.take("annas")
+	next := d.nextFor("annas")
 	require.Equal(t, "p", next.ProposalID)
 	require.Equal(t, secretTarget, next.Target)
 }
@@ -76,17 +76,17 @@ func TestALaterEventOfAProposalWaitsForTheEarlierOne(t *testing.T) {
 	d.blocked("p")
 	d.blocked("p")
 	d.blocked("other")
-	first := d.take("r")
-	require.Equal(t, "other", d.take("r").ProposalID, "another proposal's need not wait")
-	require.Nil(t, d.take("r"))
+	first := d.nextFor("r")
+	require.Equal(t, "other", d.nextFor("r").ProposalID, "another proposal's need not wait")
+	require.Nil(t, d.nextFor("r"))
 	store := d.as(ProposalsRole)
 	require.NoError(t, store.NotDelivered(ctx, first.ID, "r", "it answered 500", 0, false))
-	again := d.take("r")
+	again := d.nextFor("r")
 	require.Equal(t, first.ID, again.ID)
 	require.Equal(t, 2, again.Attempt)
 	require.NoError(t, store.Delivered(ctx, first.ID, "r"))
 	require.NoError(t, store.Delivered(ctx, first.ID, "r"))
-	second := d.take("r")
+	second := d.nextFor("r")
 	require.Equal(t, "p", second.ProposalID)
 	require.Greater(t, second.ID, first.ID)
 }
@@ -97,9 +97,9 @@ func TestWhatIsTriedInVainIsGivenUpShownAndLetsLaterOnesPass(t *testing.T) {
 	d.rule("r", "")
 	d.blocked("p")
 	d.blocked("p")
-	first := d.take("r").ID
+	first := d.nextFor("r").ID
 	require.NoError(t, d.as(ProposalsRole).NotDelivered(ctx, first, "r", "it answered 500", 0, true))
-	require.Greater(t, d.take("r").ID, first)
+	require.Greater(t, d.nextFor("r").ID, first)
 	rules, err := d.as(OperatorRole).Rules(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, rules[0].GivenUp)
@@ -119,7 +119,7 @@ func TestATryIsCountedBeforeItIsMade(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, attempt, next.Attempt)
 	}
-	require.Nil(t, d.take("r"))
+	require.Nil(t, d.nextFor("r"))
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.deliveries WHERE given_up_at IS NOT NULL`))
 }
 
@@ -160,7 +160,7 @@ func TestARulesSecretsAreReadByTheNotifierOnlyAndErasedWithIt(t *testing.T) {
 	require.NoError(t, operator.RemoveRule(ctx, "r", "olga"))
 	require.NoError(t, operator.RemoveRule(ctx, "r", "olga"))
 	require.ErrorIs(t, operator.RemoveRule(ctx, "none", "olga"), ErrNotFound)
-	require.Nil(t, d.take("r"))
+	require.Nil(t, d.nextFor("r"))
 	require.Zero(t, d.count(`SELECT count(*) FROM interlock.notification_rules WHERE address <> '' OR signing_key <> ''`))
 	require.Equal(t, 2, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind LIKE 'notify.%'`))
 	rows, err := d.pool.Query(ctx, `SELECT body::text FROM interlock.audit_events UNION ALL SELECT body::text FROM interlock.outbox`)
@@ -180,8 +180,8 @@ func TestATestGoesToItsRuleAlone(t *testing.T) {
 	operator := d.as(OperatorRole)
 	id, err := operator.TestRule(ctx, "r")
 	require.NoError(t, err)
-	require.Equal(t, id, d.take("r").ID)
-	require.Nil(t, d.take("other"))
+	require.Equal(t, id, d.nextFor("r").ID)
+	require.Nil(t, d.nextFor("other"))
 	got, err := operator.DeliveryOf(ctx, id, "r")
 	require.NoError(t, err)
 	require.Equal(t, 1, got.Attempts)

@@ -18,7 +18,7 @@ import (
 func readFacts(ctx context.Context, tx pgx.Tx, p trade.Proposal) (trade.Facts, error) {
 	f := trade.Facts{}
 	for _, read := range []func(context.Context, pgx.Tx, trade.Proposal, *trade.Facts) error{
-		readNow, readPolicy, readControl, readMarket, readClock, readTrades, readExecutions,
+		readControl, readNow, readPolicy, readMarket, readClock, readTrades, readExecutions,
 		readUnresolved, readUnknownOrder, readExposure, readReconciled, readOverrides,
 	} {
 		if err := read(ctx, tx, p, &f); err != nil {
@@ -52,8 +52,19 @@ func readPolicy(ctx context.Context, tx pgx.Tx, p trade.Proposal, f *trade.Facts
 	return nil
 }
 
+const resumedSQL = `SELECT changed_at FROM interlock.trading_controls WHERE scope = @account AND state <> 'HALTED'`
+
+// readControl comes before the clock is read, so that a claim which waited for
+// a resume is dated after it.
 func readControl(ctx context.Context, tx pgx.Tx, p trade.Proposal, f *trade.Facts) error {
-	return tx.QueryRow(ctx, `SELECT interlock.lock_trading_state($1)`, p.AccountID).Scan(&f.Control)
+	if err := tx.QueryRow(ctx, `SELECT interlock.lock_trading_state($1)`, p.AccountID).Scan(&f.Control); err != nil {
+		return err
+	}
+	err := tx.QueryRow(ctx, resumedSQL, pgx.StrictNamedArgs{"account": p.AccountID}).Scan(&f.ResumedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	return err
 }
 
 type marketRow struct {

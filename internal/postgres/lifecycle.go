@@ -33,7 +33,7 @@ func (s *Store) Cancel(ctx context.Context, proposalID, actor, reason string) (t
 	if actor == "" || reason == "" {
 		return "", fmt.Errorf("cancel %s: %w: actor and reason are required", proposalID, ErrInvalid)
 	}
-	return s.close(ctx, proposalID, "proposal.cancel", cancelSQL, actor, reason)
+	return s.close(ctx, proposalID, "proposal.cancel", cancelSQL, shorten(actor), shorten(reason))
 }
 
 // close runs one closing statement under the account lock, which is what makes

@@ -36,7 +36,7 @@ func ensureLogin(ctx context.Context, adminURL, login, password, groupRole strin
 	if !slices.Contains(groupRoles, groupRole) || slices.Contains(groupRoles, login) || login == "" {
 		return fmt.Errorf("%w: %q is not a login for one of %v", ErrInvalid, login, groupRoles)
 	}
-	conn, err := pgx.Connect(ctx, adminURL)
+	conn, err := Connect(ctx, adminURL)
 	if err != nil {
 		return err
 	}

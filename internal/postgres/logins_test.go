@@ -99,7 +99,7 @@ func TestRolesCannotDoEachOthersWork(t *testing.T) {
 	forbidden := map[string][]string{
 		APIRole: {
 			`UPDATE interlock.trade_proposals SET status = 'PENDING'`, `INSERT INTO interlock.trade_executions DEFAULT VALUES`,
-			`UPDATE interlock.trading_controls SET state = 'ACTIVE'`, `INSERT INTO interlock.api_tokens DEFAULT VALUES`,
+			`INSERT INTO interlock.trading_controls VALUES ('x')`, `UPDATE interlock.trading_controls SET scope = 'x'`, `INSERT INTO interlock.api_tokens DEFAULT VALUES`,
 			`SELECT interlock.raise_halt('paper', 'a', 'b')`, `INSERT INTO interlock.trade_history DEFAULT VALUES`,
 		},
 		OrdersRole: {

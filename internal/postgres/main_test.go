@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,9 +20,15 @@ func newStore(t *testing.T) *Store {
 	return openStore(t, devtest.Database(t, migrations.Up))
 }
 
-func openStore(t *testing.T, url string) *Store {
+// pooledVariable makes every test go through a transaction-mode pooler.
+const pooledVariable = "INTERLOCK_TEST_POOLED"
+
+func openStore(t *testing.T, url string, options ...Option) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), url)
+	if os.Getenv(pooledVariable) != "" {
+		url = devtest.Pooled(t, url)
+	}
+	s, err := Open(context.Background(), url, options...)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s

@@ -19,7 +19,8 @@ const ViaAPI = "api"
 // and the price of this moment. One that is refused changes nothing but the
 // audit, and the problem says why. The same one again changes nothing.
 func (s *Store) StoreOverride(ctx context.Context, o trade.Override, via string) (problem string, err error) {
-	o.Actor, o.Reason = shorten(o.Actor), shorten(o.Reason)
+	problem = o.Named().Problem()
+	o.ID, o.Actor, o.Reason = shorten(o.ID), shorten(o.Actor), shorten(o.Reason) // for the audit, when it is refused
 	err = s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		if err := lockForProposal(ctx, tx, o.ProposalID); err != nil {
 			return err
@@ -28,9 +29,11 @@ func (s *Store) StoreOverride(ctx context.Context, o trade.Override, via string)
 		if err != nil {
 			return err
 		}
-		var known bool
-		if known, problem, err = knownOverride(ctx, tx, o); err != nil || known {
-			return err
+		if problem == "" { // else it is refused, even when its ID is known
+			var known bool
+			if known, problem, err = knownOverride(ctx, tx, o); err != nil || known {
+				return err
+			}
 		}
 		return s.keepOverride(ctx, tx, p, o, via, &problem)
 	})

@@ -162,3 +162,43 @@ func TestAnOverrideWithoutAFreshPriceIsRefused(t *testing.T) {
 	bound.RequestID = "r"
 	require.Empty(t, d.overrideByAPI(bound), "the request's own verdict says it")
 }
+
+// TestAKnownOverrideExcusesNothing: what cannot be overridden is refused, even
+// when the rest of the override is one that was stored.
+func TestAKnownOverrideExcusesNothing(t *testing.T) {
+	t.Parallel()
+	d := cooled(t, cooling)
+	o := given("o1", "p", "anna")
+	require.Empty(t, d.overrideByAPI(o))
+	require.Empty(t, d.overrideByAPI(o), "the same again")
+	o.Checks = []trade.Code{trade.CooldownBlocked, trade.DailyLimitReached}
+	require.Contains(t, d.overrideByAPI(o), "DAILY_LIMIT_REACHED")
+}
+
+// TestWhatNoTextCanHoldIsAnswered: it must not look like a broken database,
+// which would be asked again for ever.
+func TestWhatNoTextCanHoldIsAnswered(t *testing.T) {
+	t.Parallel()
+	d := cooled(t, cooling)
+	proposals := d.as(ProposalsRole)
+	for _, o := range []trade.Override{
+		{ID: "a\x00b", ProposalID: "p", Cooldown: true, Actor: "anna", Reason: "news"},
+		{ID: "o", ProposalID: "p", Cooldown: true, Actor: "an\x00na", Reason: "news"},
+		{ID: "o", ProposalID: "p", Cooldown: true, Actor: "anna", Reason: "ne\xffws\x00"},
+		{ID: "o", ProposalID: "p", Cooldown: true, Actor: "anna", Reason: "news", ExpiresAt: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		problem, err := proposals.StoreOverride(ctx, o, "signal")
+		require.NoError(t, err)
+		if o.Reason == "news" && o.Actor == "anna" {
+			require.NotEmpty(t, problem, "%q", o)
+		}
+	}
+	decision, err := proposals.Preflight(ctx, trade.Request{ID: "r\x00", ProposalID: "p", Actor: "an\x00na", Reason: "\x00", Via: "update"})
+	require.NoError(t, err)
+	require.True(t, decision.Verdict.Blocked())
+	_, err = proposals.Cancel(ctx, "p\x00", "anna", "r")
+	require.ErrorIs(t, err, trade.ErrInvalid)
+	status, err := proposals.Cancel(ctx, "p", "an\x00na", "r\x00")
+	require.NoError(t, err)
+	require.Equal(t, trade.Cancelled, status)
+}

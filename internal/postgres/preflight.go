@@ -17,6 +17,7 @@ import (
 // gives the same decision. ErrNotFound when there is no such proposal; any
 // other error means that nothing was decided, or that asking again will tell.
 func (s *Store) Preflight(ctx context.Context, req trade.Request) (trade.Decision, error) {
+	req.ID, req.Actor, req.Reason = storable(req.ID), shorten(req.Actor), shorten(req.Reason)
 	var d trade.Decision
 	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		d, err = preflight(ctx, tx, req)
@@ -49,7 +50,25 @@ func preflight(ctx context.Context, tx pgx.Tx, req trade.Request) (trade.Decisio
 			return trade.Decision{}, err
 		}
 	}
-	return d, storeDecision(ctx, tx, p, req, d)
+	halt, err := haltIfRunaway(ctx, tx, p, facts)
+	if err != nil {
+		return d, err
+	}
+	if err := storeDecision(ctx, tx, p, req, d); err != nil || halt == nil {
+		return d, err
+	}
+	return d, auditControl(ctx, tx, *halt, false)
+}
+
+// haltIfRunaway halts the account of a runaway in the transaction that noticed
+// it. What it returns is to be told in the audit, last of all: an attempt that
+// holds the state's share lock may be waiting for the chain.
+func haltIfRunaway(ctx context.Context, tx pgx.Tx, p trade.Proposal, f trade.Facts) (*Control, error) {
+	reason := trade.Runaway(p, f)
+	if reason == "" {
+		return nil, nil
+	}
+	return haltByItself(ctx, tx, p.AccountID, reason)
 }
 
 // lockForProposal takes the account's lock, then the user's. It is a statement

@@ -15,6 +15,7 @@ import (
 // says what stood against it, and the audit keeps both. ErrNotFound when the
 // claim is not in force in this database.
 func (s *Store) Resolve(ctx context.Context, c trade.Claim, number int, w trade.Word) (problem string, err error) {
+	w.Actor, w.Reason = shorten(w.Actor), shorten(w.Reason)
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		execution, err := lockClaim(ctx, tx, c)
 		if err != nil {

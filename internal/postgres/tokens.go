@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"interlock/internal/view"
 )
 
 // tokenPrefix lets secret scanners recognise a token that leaked.
@@ -21,28 +23,36 @@ type Token struct {
 	ID        string     `db:"id" json:"id"`
 	UserID    string     `db:"user_id" json:"userId"`
 	AccountID string     `db:"account_id" json:"accountId"`
+	Role      view.Role  `db:"role" json:"role"`
 	Label     string     `db:"label" json:"label,omitempty"`
 	CreatedAt time.Time  `db:"created_at" json:"createdAt"`
 	RevokedAt *time.Time `db:"revoked_at" json:"revokedAt,omitempty"`
 }
 
 const insertTokenSQL = `
-	INSERT INTO interlock.api_tokens (id, token_hash, user_id, account_id, label)
-	VALUES (@id, @hash, @user, @account, @label)`
+	INSERT INTO interlock.api_tokens (id, token_hash, user_id, account_id, role, label)
+	VALUES (@id, @hash, @user, @account, @role, @label)`
 
-// CreateToken makes a token for one user on one account. Only its hash is
-// stored: the returned token is shown once and cannot be had again.
+// CreateToken makes a token of role trader for one user on one account, as
+// CreateTokenOf does.
 func (s *Store) CreateToken(ctx context.Context, user, account, label, actor string) (id, token string, err error) {
+	return s.CreateTokenOf(ctx, view.Trader, user, account, label, actor)
+}
+
+// CreateTokenOf makes a token of a role for one user on one account. Only its
+// hash is stored: the returned token is shown once and cannot be had again.
+// ErrInvalid for what is no role, no user ID or no account.
+func (s *Store) CreateTokenOf(ctx context.Context, role view.Role, user, account, label, actor string) (id, token string, err error) {
 	id, token = uuid.NewString(), newToken()
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, insertTokenSQL, pgx.StrictNamedArgs{
-			"id": id, "hash": tokenHash(token), "user": user, "account": account, "label": label,
+			"id": id, "hash": tokenHash(token), "user": user, "account": account, "role": string(role), "label": label,
 		})
 		if err != nil {
 			return err
 		}
 		return appendAudit(ctx, tx, event{
-			Chain: account, Kind: "token.created", User: user, Actor: actor, Body: map[string]any{"token": id, "label": label},
+			Chain: account, Kind: "token.created", User: user, Actor: actor, Body: map[string]any{"token": id, "role": role, "label": label},
 		})
 	})
 	if err != nil {
@@ -66,7 +76,7 @@ func tokenHash(token string) []byte {
 const revokeTokenSQL = `
 	UPDATE interlock.api_tokens SET revoked_at = clock_timestamp() WHERE id = @id AND revoked_at IS NULL`
 
-const tokenSQL = `SELECT id, user_id, account_id, label, created_at, revoked_at FROM interlock.api_tokens WHERE id = @id`
+const tokenSQL = `SELECT id, user_id, account_id, role, label, created_at, revoked_at FROM interlock.api_tokens WHERE id = @id`
 
 // RevokeToken ends a token at once. ErrNotFound when there is no such token;
 // revoking it again changes nothing.
@@ -90,7 +100,7 @@ func (s *Store) RevokeToken(ctx context.Context, id, actor string) error {
 	return nil
 }
 
-const tokensSQL = `SELECT id, user_id, account_id, label, created_at, revoked_at FROM interlock.api_tokens ORDER BY created_at, id`
+const tokensSQL = `SELECT id, user_id, account_id, role, label, created_at, revoked_at FROM interlock.api_tokens ORDER BY created_at, id`
 
 // Tokens lists every token, the revoked ones too.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
@@ -101,7 +111,7 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	return list, nil
 }
 
-const identifySQL = `SELECT id, user_id, account_id FROM interlock.api_tokens WHERE token_hash = @hash AND revoked_at IS NULL`
+const identifySQL = `SELECT id, user_id, account_id, role FROM interlock.api_tokens WHERE token_hash = @hash AND revoked_at IS NULL`
 
 // Identify says who a token speaks for. ErrNotFound when it is unknown or
 // revoked. The lookup is by hash, so its timing tells nothing of the token.
@@ -113,5 +123,6 @@ func (s *Store) Identify(ctx context.Context, token string) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("token: %w", classify(err))
 	}
+	who.Proof = view.ByToken
 	return who, nil
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/view"
 )
 
 func TestTokenSpeaksForItsUserUntilItIsRevoked(t *testing.T) {
@@ -20,7 +22,7 @@ func TestTokenSpeaksForItsUserUntilItIsRevoked(t *testing.T) {
 
 	who, err := api.Identify(ctx, token)
 	require.NoError(t, err)
-	require.Equal(t, Identity{TokenID: id, UserID: "anna", AccountID: account}, who)
+	require.Equal(t, Identity{TokenID: id, UserID: "anna", AccountID: account, Role: view.Trader, Proof: view.ByToken}, who)
 
 	for range 2 {
 		require.NoError(t, operator.RevokeToken(ctx, id, "root"))
@@ -59,4 +61,23 @@ func TestUnknownTokensAndIDs(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalid)
 	_, _, err = d.CreateToken(ctx, "no good", account, "", "root")
 	require.ErrorIs(t, err, ErrInvalid)
+}
+
+func TestATokenKeepsItsRole(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, role := range view.Roles() {
+		_, token, err := d.as(OperatorRole).CreateTokenOf(ctx, role, "anna", account, "", "root")
+		require.NoError(t, err)
+		who, err := d.as(APIRole).Identify(ctx, token)
+		require.NoError(t, err)
+		require.Equal(t, role, who.Role)
+	}
+	_, _, err := d.CreateTokenOf(ctx, "owner", "anna", account, "", "root")
+	require.ErrorIs(t, err, ErrInvalid)
+	for _, role := range []string{OperatorRole, APIRole} {
+		_, err = d.as(role).pool.Exec(ctx, `UPDATE interlock.api_tokens SET role = 'operator'`)
+		require.ErrorContains(t, err, "permission denied", role)
+	}
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'token.created' AND body->>'role' = 'operator'`))
 }

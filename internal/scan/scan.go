@@ -133,16 +133,16 @@ func (s Spec) checkTimes() error {
 	case s.Cron != "":
 		problems = append(problems, checkCron(s.Cron))
 	case s.Every.Std() < 10*time.Second || s.Every.Std() > 30*24*time.Hour:
-		problems = append(problems, errors.New("every: must be between 10s and 720h"))
+		problems = append(problems, fmt.Errorf("every: %s must be between 10s and 720h", s.Every))
 	}
 	if s.Jitter < 0 || s.Jitter.Std() > time.Hour {
-		problems = append(problems, errors.New("jitter: must be between 0s and 1h"))
+		problems = append(problems, fmt.Errorf("jitter: %s must be between 0s and 1h", s.Jitter))
 	}
 	if s.CatchUp.Std() < 10*time.Second || s.CatchUp.Std() > 24*time.Hour {
-		problems = append(problems, errors.New("catchUp: must be between 10s and 24h"))
+		problems = append(problems, fmt.Errorf("catchUp: %s must be between 10s and 24h", s.CatchUp))
 	}
 	if s.ProposalLife.Std() < time.Minute || s.ProposalLife.Std() > 7*24*time.Hour {
-		problems = append(problems, errors.New("proposalLife: must be between 1m and 168h"))
+		problems = append(problems, fmt.Errorf("proposalLife: %s must be between 1m and 168h", s.ProposalLife))
 	}
 	return errors.Join(problems...)
 }
@@ -155,8 +155,11 @@ func (s Spec) checkModel() error {
 	if !slices.Contains(prompt.Profiles(), s.Profile) {
 		problems = append(problems, fmt.Errorf("profile: %q is unknown; there are %v", trade.Clip(s.Profile), prompt.Profiles()))
 	}
-	if s.Prices.Input.IsNegative() || s.Prices.Output.IsNegative() {
-		problems = append(problems, errors.New("prices: must not be negative"))
+	if s.Prices.Input.IsNegative() {
+		problems = append(problems, fmt.Errorf("inputPrice: %s must not be negative", s.Prices.Input))
+	}
+	if s.Prices.Output.IsNegative() {
+		problems = append(problems, fmt.Errorf("outputPrice: %s must not be negative", s.Prices.Output))
 	}
 	return errors.Join(problems...)
 }
@@ -164,13 +167,13 @@ func (s Spec) checkModel() error {
 func (s Spec) checkIdeas() error {
 	var problems []error
 	if s.MaxIdeas < 1 || s.MaxIdeas > 10 {
-		problems = append(problems, errors.New("maxIdeas: must be between 1 and 10"))
+		problems = append(problems, fmt.Errorf("maxIdeas: %d must be between 1 and 10", s.MaxIdeas))
 	}
 	if !s.MaxQuote.IsPositive() {
-		problems = append(problems, errors.New("maxQuote: must be above zero"))
+		problems = append(problems, fmt.Errorf("maxQuote: %s must be above zero", s.MaxQuote))
 	}
 	if s.MaxReply < 100 || s.MaxReply > 16000 {
-		problems = append(problems, errors.New("maxReply: must be between 100 and 16000 tokens"))
+		problems = append(problems, fmt.Errorf("maxReply: %d must be between 100 and 16000 tokens", s.MaxReply))
 	}
 	return errors.Join(problems...)
 }

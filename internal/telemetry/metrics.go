@@ -24,6 +24,9 @@ type Metrics struct {
 	scans    metric.Int64Counter
 	told     metric.Int64Counter
 	untold   metric.Int64Counter
+	turns    metric.Int64Counter
+	waits    metric.Float64Counter
+	halted   metric.Int64Counter
 }
 
 func newMetrics(meter metric.Meter) (*Metrics, error) {
@@ -32,7 +35,10 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		*into, err = meter.Int64Counter(name, metric.WithDescription(description))
 		return err
 	}
-	return m, errors.Join(
+	var err error
+	m.waits, err = meter.Float64Counter("interlock_exchange_wait_seconds", metric.WithDescription("Time that requests with the trade key waited for their turn, by class."))
+	return m, errors.Join(err,
+		counter(&m.turns, "interlock_exchange_turns", "Requests with the trade key that got their turn, by class."),
 		counter(&m.blocks, "interlock_blocks", "Checks that blocked a proposal, by code."),
 		counter(&m.orders, "interlock_orders", "Attempts to place an order, by what is known of them."),
 		counter(&m.looks, "interlock_unresolved_looks", "Times an order's fate was looked for and stayed unknown."),
@@ -40,6 +46,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		counter(&m.scans, "interlock_scans", "Due times of scans, by how they ended; skipped and missed ones too."),
 		counter(&m.told, "interlock_notifications_delivered", "Events that a service took, by service."),
 		counter(&m.untold, "interlock_notifications_failed", "Tries that no service took, by service and whether it was the last."),
+		counter(&m.halted, "interlock_halt_orders", "Orders that a halt with cancel-open has dealt with, by result; still open ones once per try."),
 		counter(&m.requests, "interlock_http_requests", "Answered HTTP requests, by status."),
 	)
 }
@@ -91,6 +98,21 @@ func (m *Metrics) NotDelivered(service string, givenUp bool) {
 func (m *Metrics) Contradicted(n int) {
 	if m != nil && n > 0 {
 		m.alarms.Add(context.Background(), int64(n))
+	}
+}
+
+// Turn counts one request that may go to the exchange, and its wait.
+func (m *Metrics) Turn(class string, waited time.Duration) {
+	if m != nil {
+		m.turns.Add(context.Background(), 1, label("class", class))
+		m.waits.Add(context.Background(), waited.Seconds(), label("class", class))
+	}
+}
+
+// CancelledByHalt counts one try to end an order under a cancel-open.
+func (m *Metrics) CancelledByHalt(result trade.CancelResult) {
+	if m != nil {
+		m.halted.Add(context.Background(), 1, label("result", string(result)))
 	}
 }
 

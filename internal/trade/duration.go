@@ -25,8 +25,9 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &text); err != nil {
 		return fmt.Errorf("%s is not a duration; write it like \"90s\", \"60m\" or \"2h\"", clip(string(data)))
 	}
+	const longest = 40 // "1h1h1h…" is a duration to Go
 	parsed, err := time.ParseDuration(text)
-	if err != nil || parsed < 0 || parsed > 366*24*time.Hour {
+	if err != nil || len(text) > longest || parsed < 0 || parsed > 366*24*time.Hour {
 		return fmt.Errorf("%q is not a duration between 0s and 8784h; write it like \"90s\", \"60m\" or \"2h\"", clip(text))
 	}
 	*d = Duration(parsed)

@@ -36,6 +36,7 @@ type Facts struct {
 	ExposureMarket   decimal.Decimal // quote asset without fees, held and on order in this market
 	ExposureAccount  decimal.Decimal // quote asset, over all markets of the account
 	Executions       []time.Time     // claims on the account, as far back as the throttle's window
+	ResumedAt        time.Time       // since when a person lets the account trade; zero while it is halted
 	ReconciledAt     *time.Time      // last comparison by this very database; nil: never
 	ComparableFrom   *time.Time      // a comparison begun earlier may lack what a lost future of this database sent; nil: unknown
 	Overrides        []Override      // unused ones of this proposal

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -66,5 +67,32 @@ func FuzzParseMarket(f *testing.F) {
 		again, err := ParseMarket("market", string(m))
 		require.NoError(t, err)
 		require.Equal(t, m, again)
+	})
+}
+
+// FuzzDecodeStrict: what is taken says the same when it is written and read
+// again, and encoding/json reads nothing else from it.
+func FuzzDecodeStrict(f *testing.F) {
+	for _, text := range []string{`{"actor":"anna","checks":["A"],"at":"2026-01-31T18:00:00Z","execute":true}`, `{"actor":"a","actor":"b"}`, `{"ACTOR":"a"}`, `{"actor":null}`, `{"x":1}`, `[]`} {
+		f.Add([]byte(text))
+	}
+	type request struct {
+		Actor   string    `json:"actor,omitempty"`
+		Checks  []Code    `json:"checks,omitempty"`
+		At      time.Time `json:"at,omitzero"`
+		Execute bool      `json:"execute,omitempty"`
+		Looks   int       `json:"looks,omitempty"`
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var strict, lenient request
+		if DecodeStrict(data, &strict) != nil {
+			return
+		}
+		require.NoError(t, json.Unmarshal(data, &lenient))
+		require.Equal(t, lenient, strict)
+		written, err := json.Marshal(strict)
+		require.NoError(t, err)
+		var again request
+		require.NoError(t, DecodeStrict(written, &again), "%s", written)
 	})
 }

@@ -172,13 +172,41 @@ func notRepeating(c preflightCase) Check {
 	if throttle.Unlimited {
 		return pass(RepeatThrottle, map[string]string{"limit": unlimited})
 	}
-	count := 0
-	for _, at := range c.facts.Executions {
-		if c.facts.Now.Sub(at) < throttle.Window.Std() {
-			count++
-		}
-	}
+	count := throttle.count(c.facts)
 	return verdictOn(count < throttle.Executions, RepeatThrottle,
 		map[string]string{"executions": strconv.Itoa(count), "limit": strconv.Itoa(throttle.Executions), "window": throttle.Window.String()},
 		"%d executions on the account in %s; the throttle is %d", count, throttle.Window, throttle.Executions)
 }
+
+// count counts the claims within the window and since trading was last allowed
+// by a person: what they have seen and resumed after does not halt again.
+func (t Throttle) count(f Facts) int {
+	n := 0
+	for _, at := range f.Executions {
+		if f.Now.Sub(at) < t.Window.Std() && !at.Before(f.ResumedAt) {
+			n++
+		}
+	}
+	return n
+}
+
+// Runaway says why the account must be halted: as many executions as the
+// throttle has room for happened, and one more is asked for. It is empty when
+// nothing does. A throttle of nothing has no executions to be alarmed by, and
+// asking again for a proposal that is closed, or during a halt, is no further
+// one.
+func Runaway(p Proposal, f Facts) (reason string) {
+	if f.Policy == nil || f.Policy.RepeatThrottle.Unlimited || !p.Status.Executable() || f.Control == Halted {
+		return ""
+	}
+	throttle := f.Policy.RepeatThrottle
+	count := throttle.count(f)
+	if count == 0 || count < throttle.Executions {
+		return ""
+	}
+	return fmt.Sprintf("%s: %d executions in %s, and proposal %s asked for one more; the throttle is %d",
+		RunawayReason, count, throttle.Window, p.ID, throttle.Executions)
+}
+
+// RunawayReason begins the reason of every halt by the throttle.
+const RunawayReason = "repeat throttle"

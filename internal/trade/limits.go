@@ -107,19 +107,24 @@ func (l *AssetLimits) UnmarshalJSON(data []byte) error {
 	}
 	given, repeated, err := objectFields(data)
 	if err != nil || len(repeated) > 0 {
-		return errors.New(`must be an object of asset to decimal in quotes, each asset once, like {"BTC":"0.01"}, or "unlimited"`)
+		return fmt.Errorf(`%s must be an object of asset to decimal in quotes, each asset once, like {"BTC":"0.01"}, or "unlimited"`, clip(string(data)))
 	}
 	amounts := make(map[string]decimal.Decimal, len(given))
+	var problems []error
 	for _, name := range sortedKeys(given) {
 		asset := strings.ToUpper(name)
 		if _, twice := amounts[asset]; twice || !assetText.MatchString(asset) {
-			return fmt.Errorf("%q is not an asset, or is given twice; write each once in capitals, like \"BTC\"", clip(name))
+			problems = append(problems, fmt.Errorf("%q is not an asset, or is given twice; write each once in capitals, like \"BTC\"", clip(name)))
+			continue
 		}
 		value, err := amountValue(given[name])
 		if err != nil {
-			return fmt.Errorf("%s: %w", asset, err)
+			problems = append(problems, fmt.Errorf("%s: %w", asset, err))
 		}
 		amounts[asset] = value
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
 	}
 	*l = AssetLimits{ByAsset: amounts}
 	return nil
@@ -179,20 +184,23 @@ func (t *Throttle) UnmarshalJSON(data []byte) error {
 		*t = Throttle{Unlimited: true}
 		return nil
 	}
-	wrong := errors.New(`must have executions and window, each once and nothing else, like {"executions":20,"window":"1h"}, or be "unlimited"`)
+	wrong := fmt.Errorf(`%s must have executions and window, each once and nothing else, like {"executions":20,"window":"1h"}, or be "unlimited"`, clip(string(data)))
 	given, repeated, err := objectFields(data)
 	if err != nil || len(repeated) > 0 || len(given) != 2 || given["executions"] == nil || given["window"] == nil {
 		return wrong
 	}
 	var wire throttleJSON
+	var problems []error
 	if wire.Executions, err = wholeNumber(given["executions"]); err != nil {
-		return fmt.Errorf("executions: %w", err)
+		problems = append(problems, fmt.Errorf("executions: %w", err))
 	}
 	if err := decodeValue(given["window"], &wire.Window); err != nil {
-		return fmt.Errorf("window: %w", err)
+		problems = append(problems, fmt.Errorf("window: %w", err))
+	} else if wire.Window <= 0 {
+		problems = append(problems, fmt.Errorf("window: %s must be above 0s", clip(string(given["window"]))))
 	}
-	if wire.Window <= 0 {
-		return errors.New("window: must be above 0s")
+	if len(problems) > 0 {
+		return errors.Join(problems...)
 	}
 	*t = Throttle{Executions: wire.Executions, Window: wire.Window}
 	return nil
@@ -213,15 +221,17 @@ func (a Allowlist) MarshalJSON() ([]byte, error) {
 func (a *Allowlist) UnmarshalJSON(data []byte) error {
 	var texts []string
 	if err := json.Unmarshal(data, &texts); err != nil {
-		return errors.New(`must be a list of markets, like ["BTC-EUR"]`)
+		return fmt.Errorf(`%s must be a list of markets, like ["BTC-EUR"]`, clip(string(data)))
 	}
 	list := make(Allowlist, 0, len(texts))
+	var problems []error
 	for i, text := range texts {
 		m, err := ParseMarket(fmt.Sprintf("[%d]", i), text)
-		if err != nil {
-			return err
-		}
+		problems = append(problems, err)
 		list = append(list, m)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
 	}
 	*a = list
 	return nil

@@ -23,20 +23,25 @@ const mostTokens = 1_000_000_000
 func (b *ModelBudget) UnmarshalJSON(data []byte) error {
 	given, repeated, err := objectFields(data)
 	if err != nil || len(repeated) > 0 || len(given) != 4 {
-		return errors.New(`must have callsPerDay, callsPerHour, tokensPerDay and costPerDay, each once and nothing else`)
+		return fmt.Errorf(`%s must have callsPerDay, callsPerHour, tokensPerDay and costPerDay, each once and nothing else`, clip(string(data)))
 	}
 	var parsed ModelBudget
+	var problems []error
 	for _, f := range []policyField{
 		{name: "callsPerDay", into: &parsed.CallsPerDay}, {name: "callsPerHour", into: &parsed.CallsPerHour},
 		{name: "tokensPerDay", into: (*tokenLimit)(&parsed.TokensPerDay)}, {name: "costPerDay", into: &parsed.CostPerDay},
 	} {
 		raw, present := given[f.name]
 		if !present {
-			return fmt.Errorf("%s: missing; give a limit, or \"unlimited\"", f.name)
+			problems = append(problems, fmt.Errorf("%s: missing; give a limit, or \"unlimited\"", f.name))
+			continue
 		}
 		if err := decodeValue(raw, f.into); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
+			problems = append(problems, fmt.Errorf("%s: %w", f.name, err))
 		}
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
 	}
 	*b = parsed
 	return nil

@@ -47,6 +47,11 @@ func (o Override) Problem() string {
 			return fmt.Sprintf("checks: %q cannot be overridden; only %s and %s can", clip(string(code)), CooldownBlocked, AntiFlipBlocked)
 		}
 	}
+	if o.ID != "" {
+		if err := CheckID("id", o.ID); err != nil {
+			return err.Error()
+		}
+	}
 	switch {
 	case !o.Cooldown && !o.AntiFlip:
 		return "an override must name cooldown or antiFlip"
@@ -54,8 +59,6 @@ func (o Override) Problem() string {
 		return "an override needs an actor"
 	case strings.TrimSpace(o.Reason) == "":
 		return "an override needs a reason"
-	case len(o.Actor) > 100 || len(o.Reason) > 500:
-		return "actor (100 bytes) or reason (500 bytes) is too long"
 	}
 	if err := errors.Join(checkText("actor", o.Actor, 100), checkText("reason", o.Reason, 500)); err != nil {
 		return err.Error()
@@ -87,6 +90,17 @@ type OverrideFacts struct {
 	Price         *PriceFact // nil: none
 }
 
+// CheckOverrideExpiry refuses a time that is over, or further away than
+// anybody can mean; none at all is right. The error names the field, the value
+// and the fix.
+func CheckOverrideExpiry(at, now time.Time) error {
+	const most = 366 * 24 * time.Hour
+	if !at.IsZero() && (!at.After(now) || at.After(now.Add(most))) {
+		return fmt.Errorf("expiresAt: %s must be after now, which is %s, and at most a year from it", stamp(at), stamp(now))
+	}
+	return nil
+}
+
 // Bound is o bound to what it was given under, and why it is refused at once;
 // the problem is empty when it may be kept. One that only its own request may
 // use is judged with that request.
@@ -98,6 +112,9 @@ func (o Override) Bound(p Proposal, f OverrideFacts) (bound Override, problem st
 	}
 	if problem := o.Problem(); problem != "" || o.RequestID != "" {
 		return o, problem
+	}
+	if err := CheckOverrideExpiry(o.ExpiresAt, f.Now); err != nil {
+		return o, err.Error()
 	}
 	switch {
 	case f.Policy == nil:

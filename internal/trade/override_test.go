@@ -167,16 +167,17 @@ func TestOverrideProblem(t *testing.T) {
 		"blank actor":        {func(o *Override) { o.Actor = "\u00a0" }, "actor"},
 		"no reason":          {func(o *Override) { o.Reason = "" }, "reason"},
 		"blank reason":       {func(o *Override) { o.Reason = " " }, "reason"},
-		"long actor":         {func(o *Override) { o.Actor = strings.Repeat("a", 101) }, "too long"},
-		"long reason":        {func(o *Override) { o.Reason = strings.Repeat("a", 501) }, "too long"},
+		"long actor":         {func(o *Override) { o.Actor = strings.Repeat("a", 101) }, "has 101 characters, at most 100"},
+		"long reason":        {func(o *Override) { o.Reason = strings.Repeat("ä", 501) }, "has 501 characters, at most 500"},
 		"unstorable reason":  {func(o *Override) { o.Reason = "a\x00b" }, "reason"},
+		"an ID that is none": {func(o *Override) { o.ID = "a b\x00" }, "id: "},
 		"reason not in UTF8": {func(o *Override) { o.Reason = "a\xff" }, "reason"},
 	} {
 		o := good
 		c.change(&o)
 		require.Contains(t, o.Problem(), c.says, name)
 	}
-	good.Actor, good.Reason = strings.Repeat("a", 100), strings.Repeat("b", 500)
+	good.Actor, good.Reason = strings.Repeat("a", 100), strings.Repeat("ä", 500)
 	require.Empty(t, good.Problem(), "exactly the longest")
 }
 
@@ -302,6 +303,8 @@ func TestAnOverrideIsRefusedAtOnceWhenItCannotHold(t *testing.T) {
 		"an old price": {func(_ *Override, _ *Proposal, f *OverrideFacts) {
 			f.Price = &PriceFact{Price: dec("50000"), ObservedAt: noon.Add(-time.Hour)}
 		}, "no fresh market price"},
+		"its time is over":                       {func(o *Override, _ *Proposal, f *OverrideFacts) { o.ExpiresAt = f.Now }, "must be after now"},
+		"its time is years away":                 {func(o *Override, _ *Proposal, f *OverrideFacts) { o.ExpiresAt = f.Now.AddDate(2, 0, 0) }, "at most a year"},
 		"the price is far from the expected one": {func(_ *Override, p *Proposal, _ *OverrideFacts) { p.ExpectedPrice = ref(dec("40000")) }, "left the collar"},
 		"the price is far from the limit":        {func(_ *Override, p *Proposal, _ *OverrideFacts) { p.Price = ref(dec("60000")) }, "left the collar"},
 		"unverified where only verified count": {func(_ *Override, _ *Proposal, f *OverrideFacts) {

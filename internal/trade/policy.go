@@ -60,6 +60,17 @@ func (p *Policy) fields() []policyField {
 	}
 }
 
+// PolicyFields lists what every policy must state, in the order of Policy.
+func PolicyFields() []string {
+	var names []string
+	for _, f := range (&Policy{}).fields() {
+		if !f.optional {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
 // ParsePolicy decodes a policy strictly: unknown, repeated and missing fields
 // are errors, and all problems are reported at once. With an error it returns
 // the zero policy, which allows nothing.
@@ -84,7 +95,7 @@ func ParsePolicy(data []byte) (Policy, error) {
 			continue
 		}
 		if err := decodeValue(raw, f.into); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", f.name, err))
+			problems = append(problems, under(f.name, err))
 		}
 	}
 	for _, name := range sortedKeys(given) {

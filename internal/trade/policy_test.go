@@ -192,7 +192,7 @@ func TestPolicyValues(t *testing.T) {
 		{"repeatThrottle", `{"executions":20,"window":"1h","Executions":1000}`, "must have executions and window"},
 		{"repeatThrottle", `{"executions":20,"window":"1h","executions":1000}`, "must have executions and window"},
 		{"repeatThrottle", `{"Executions":20,"window":"1h"}`, "must have executions and window"},
-		{"repeatThrottle", `{"executions":20,"window":"0s"}`, "window: must be above 0s"},
+		{"repeatThrottle", `{"executions":20,"window":"0s"}`, `window: "0s" must be above 0s`},
 		{"repeatThrottle", `{"executions":20,"window":null}`, "window: is null"},
 		{"repeatThrottle", `{"executions":null,"window":"1h"}`, "executions: "},
 		{"repeatThrottle", `{"executions":"unlimited","window":"1h"}`, "executions: "},
@@ -403,4 +403,30 @@ func sameValue(a, b any) bool {
 		return a.String() == b.(*TimeZone).String()
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// TestEveryProblemOfAPolicyIsReportedAtOnce: also those inside of a field.
+func TestEveryProblemOfAPolicyIsReportedAtOnce(t *testing.T) {
+	text, err := os.ReadFile("testdata/policy.json")
+	require.NoError(t, err)
+	var fields map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(text, &fields))
+	for name, value := range map[string]string{
+		"allowlist": `["BTC-EUR","btc-eur","ETH"]`, "maxOrderBase": `{"B TC":"1","ETH":"-1","SOL":1}`, "repeatThrottle": `{"executions":-1,"window":"0s"}`,
+		"modelBudget": `{"callsPerDay":-1,"callsPerHour":1.5,"tokensPerDay":"many","costPerDay":"-1"}`, "cooldown": `"soon"`, "unheard": `1`,
+	} {
+		fields[name] = json.RawMessage(value)
+	}
+	delete(fields, "antiFlip")
+	whole, err := json.Marshal(fields)
+	require.NoError(t, err)
+	_, err = ParsePolicy(whole)
+	lines := strings.Split(err.Error(), "\n")
+	for i, begins := range []string{
+		`allowlist: [1]: "btc-eur"`, `allowlist: [2]: "ETH"`, `cooldown: "soon"`, `antiFlip: missing`, `maxOrderBase: "B TC"`, `maxOrderBase: ETH: "-1"`,
+		`maxOrderBase: SOL: 1: must be`, `repeatThrottle: executions: -1`, `repeatThrottle: window: "0s"`, `modelBudget: callsPerDay: -1`,
+		`modelBudget: callsPerHour: 1.5`, `modelBudget: tokensPerDay: "many"`, `modelBudget: costPerDay: "-1"`, `unheard: unknown field`,
+	} {
+		require.True(t, strings.HasPrefix(lines[i], begins), "%s\n%s", begins, lines[i])
+	}
 }

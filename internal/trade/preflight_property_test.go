@@ -36,6 +36,7 @@ func drawScene(t *rapid.T) *scene {
 		Trades: rapid.SliceOfN(rapid.Custom(drawTrade), 0, 5).Draw(t, "trades"),
 		Held:   pickDec(t, "held", "0", "0.002", "1"), ExposureMarket: pickDec(t, "exposure", "0", "900"),
 		Executions:   rapid.SliceOfN(rapid.Custom(func(t *rapid.T) time.Time { return drawPast(t, "claim") }), 0, 5).Draw(t, "claims"),
+		ResumedAt:    pick(t, "resumed", time.Time{}, noon.Add(-time.Hour), noon.Add(-time.Minute)),
 		ReconciledAt: ref(drawPast(t, "reconciled")), ComparableFrom: ref(pick(t, "comparable", noon.Add(-48*time.Hour), noon.Add(-48*time.Hour), noon.Add(-time.Minute))),
 		Overrides: rapid.SliceOfN(rapid.Custom(drawOverride), 0, 3).Draw(t, "overrides"),
 	}

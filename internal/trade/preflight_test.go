@@ -326,6 +326,8 @@ func TestPriceExposureThrottleReconcile(t *testing.T) {
 		{"the throttle", claims(20, time.Minute), []Code{RepeatThrottle}},
 		{"exactly its window ago is out", claims(20, time.Hour), nil},
 		{"a nanosecond less is in", claims(20, time.Hour-1), []Code{RepeatThrottle}},
+		{"claims before a person resumed are out", func(s *scene) { claims(20, time.Minute)(s); s.f.ResumedAt = noon.Add(-time.Minute + 1) }, nil},
+		{"claims at the instant of the resume are in", func(s *scene) { claims(20, time.Minute)(s); s.f.ResumedAt = noon.Add(-time.Minute) }, []Code{RepeatThrottle}},
 		{"claims from the future are in", claims(20, -time.Minute), []Code{RepeatThrottle}},
 		{"a throttle of nothing", func(s *scene) { s.policy.RepeatThrottle = Throttle{} }, []Code{RepeatThrottle}},
 		{"knowingly no throttle", func(s *scene) { claims(99, 0)(s); s.policy.RepeatThrottle = Throttle{Unlimited: true} }, nil},

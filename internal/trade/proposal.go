@@ -192,12 +192,16 @@ func errNotPlain(field string) error {
 	return fmt.Errorf("%s: has too many digits; at most 18 before the point and 40 after it", field)
 }
 
+// CheckText refuses text that no database keeps, or more than most characters.
+// The error names the field and the fix.
+func CheckText(field, text string, most int) error { return checkText(field, text, most) }
+
 func checkText(field, text string, most int) error {
 	switch {
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
-		return fmt.Errorf("%s: must be plain UTF-8 text", field)
+		return fmt.Errorf("%s: %q must be UTF-8 text without NUL characters", field, clip(text))
 	case utf8.RuneCountInString(text) > most:
-		return fmt.Errorf("%s: has %d characters, at most %d are kept", field, utf8.RuneCountInString(text), most)
+		return fmt.Errorf("%s: %q has %d characters, at most %d are kept", field, clip(text), utf8.RuneCountInString(text), most)
 	}
 	return nil
 }

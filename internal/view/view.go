@@ -1,6 +1,6 @@
-// Package view says what people are shown of a proposal, and who asks. It owns
-// the shapes that stores fill and that HTTP API and command line print. It
-// decides nothing and reads nothing.
+// Package view says what people are shown of a proposal, who asks, and which role
+// covers which. It owns the shapes that stores fill and that HTTP API and command
+// line print. It decides nothing else and reads nothing.
 package view
 
 import (
@@ -11,13 +11,6 @@ import (
 
 	"interlock/internal/trade"
 )
-
-// Identity is who a token speaks for.
-type Identity struct {
-	TokenID   string `db:"id"`
-	UserID    string `db:"user_id"`
-	AccountID string `db:"account_id"`
-}
 
 // Proposal is a proposal with everything that has become of it.
 type Proposal struct {
@@ -80,3 +73,15 @@ type Override struct {
 	Via        string // the door it came through
 	ConsumedBy string // the request that used it; empty: none has
 }
+
+// Control is the trading state of a scope, and who set it why.
+type Control struct {
+	Scope     string             `db:"scope" json:"scope"` // an account, or AllAccounts
+	State     trade.TradingState `db:"state" json:"state"`
+	Actor     string             `db:"actor" json:"actor"`
+	Reason    string             `db:"reason" json:"reason"`
+	ChangedAt time.Time          `db:"changed_at" json:"changedAt"`
+}
+
+// AllAccounts is the scope of a trading state that counts for every account.
+const AllAccounts = "*"

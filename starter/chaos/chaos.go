@@ -83,6 +83,7 @@ func Run(ctx context.Context, s Stack, p Plan, progress io.Writer) (Report, erro
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go c.watch(watching)
+	go c.onCall(watching)
 	for _, phase := range []struct {
 		what string
 		do   func(context.Context) error

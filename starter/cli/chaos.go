@@ -125,7 +125,8 @@ func (a *app) chaosStack(ctx context.Context, dir string, s chaos.Settings) (*st
 	}
 	getenv := func(name string) string {
 		if name == "BITVAVO_TRADE_RPS" {
-			return strconv.FormatFloat(s.Rate, 'f', -1, 64)
+			// Requests: an order takes several, and faults take more.
+			return strconv.FormatFloat(min(max(s.Rate*40, 100), 1000), 'f', -1, 64)
 		}
 		return a.pathsOnly(name)
 	}

@@ -85,6 +85,28 @@ func TestEveryExampleIsUnderstood(t *testing.T) {
 	require.Greater(t, found, 80)
 }
 
+func TestEveryCommandHasAScript(t *testing.T) {
+	t.Parallel()
+	var scripts strings.Builder
+	for _, pattern := range []string{"testdata/*.txtar", "../testdata/scripts/*.txtar"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		require.NotEmpty(t, files)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			scripts.Write(text)
+		}
+	}
+	for path, c := range commands() {
+		if c.HasAvailableSubCommands() {
+			continue
+		}
+		called := regexp.MustCompile(`starter (?:\d )?(?:--state \S+ )?` + strings.TrimPrefix(path, "starter ") + `\b`)
+		require.Regexp(t, called, scripts.String(), path)
+	}
+}
+
 func documents(t *testing.T) []string {
 	t.Helper()
 	var texts []string

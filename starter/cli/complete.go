@@ -30,6 +30,7 @@ func (a *app) complete(cmd *cobra.Command) {
 	}
 	words := map[string][]string{
 		"side": {string(trade.Buy), string(trade.Sell)}, "type": {string(trade.MarketOrder), string(trade.LimitOrder)},
+		"role":   {"proposals", "orders", "scans", "api", "operator", "all"},
 		"status": {"pending", "executing", "executed", "failed", "unresolved", "expired", "cancelled"},
 	}
 	for name, list := range words {

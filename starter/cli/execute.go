@@ -85,6 +85,9 @@ A block that an override lifts needs the override's flag and a --reason.`,
 }
 
 func (a *app) showExecute(id string, r executeReply) error {
+	if r.problem.Code == api.InvalidRequest { // nothing was asked of the proposal: it is the command that is wrong
+		return r.refusal()
+	}
 	if a.json {
 		if !json.Valid(r.body) {
 			return r.refusal()

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+	"unicode"
 )
 
 // The exit codes, as the help documents them.
@@ -16,6 +18,7 @@ const (
 	exitClosed      = 5
 	exitRefused     = 6
 	exitUnknown     = 7
+	exitIncomplete  = 8
 )
 
 // exitError is an error with the code to end with. A silent one has said
@@ -61,7 +64,7 @@ func report(stderr io.Writer, err error) int {
 	}
 	var e *exitError
 	if !errors.As(err, &e) || !e.silent {
-		fmt.Fprintln(stderr, "starter: "+oneLine(err.Error()))
+		fmt.Fprintln(stderr, "starter: "+harmless(oneLine(err.Error())))
 	}
 	return exitCode(err)
 }
@@ -73,6 +76,23 @@ func exitCode(err error) int {
 		return e.code
 	}
 	return exitFailed
+}
+
+var (
+	tokenText = regexp.MustCompile(`ilk_[A-Za-z0-9_-]*`)
+	overlong  = regexp.MustCompile(`(\S{200})\S+`)
+)
+
+// harmless keeps what was typed in the wrong place from being repeated whole:
+// a token, or what would write over the terminal.
+func harmless(text string) string {
+	text = strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return unicode.ReplacementChar
+	}, text)
+	return overlong.ReplaceAllString(tokenText.ReplaceAllString(text, "ilk_…"), "$1…")
 }
 
 // oneLine joins the lines of a joined error.

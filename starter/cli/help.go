@@ -26,9 +26,9 @@ var groups = []*cobra.Group{
 var groupOf = map[string]string{
 	"up": runGroup, "demo": runGroup, "chaos": runGroup, "serve": runGroup, "exchange": runGroup, "analyst": runGroup,
 	"propose": tradeGroup, "execute": tradeGroup, "override": tradeGroup, "confirm": tradeGroup, "cancel": tradeGroup, "policy": tradeGroup, "scan": tradeGroup,
-	"status": inspectGroup, "audit": inspectGroup, "budget": inspectGroup,
+	"status": inspectGroup, "audit": inspectGroup, "budget": inspectGroup, "doctor": inspectGroup,
 	"halt": operateGroup, "resume": operateGroup, "resolve": operateGroup,
-	"migrate": keepGroup, "account": keepGroup, "token": keepGroup, "completion": keepGroup, "help": keepGroup,
+	"migrate": keepGroup, "import": keepGroup, "export": keepGroup, "account": keepGroup, "token": keepGroup, "completion": keepGroup, "help": keepGroup,
 }
 
 // examples are the command lines that the help of each command shows. They
@@ -86,6 +86,11 @@ starter status first
 starter status first --watch
 starter status --status unresolved
 starter status --differences`,
+	"starter doctor": `
+starter doctor
+starter doctor --role orders --json
+DATABASE_URL=postgres://… starter doctor --role api
+DATABASE_URL=postgres://… starter doctor --role scans`,
 	"starter policy set": `
 starter policy set policy.json
 starter policy show | sed 's/"tradesPerDay": 50/"tradesPerDay": 5/' | \
@@ -109,6 +114,7 @@ starter scan add nightly --user demo --markets BTC-EUR,ETH-EUR \
 	"starter budget clear":  "\nstarter budget clear --user demo --reason \"the model's answers were broken\"",
 	"starter halt": `
 starter halt --reason "something is odd"
+starter halt --cancel-open --reason "get out"
 starter halt --account main --reducing --reason "selling only"`,
 	"starter resume":         "\nstarter resume --reason \"it was a false alarm\"",
 	"starter audit show":     "\nstarter audit show first\nstarter audit show first --json",
@@ -119,6 +125,16 @@ starter halt --account main --reducing --reason "selling only"`,
 	"starter migrate down":   "\nstarter migrate down",
 	"starter migrate to":     "\nstarter migrate to 3",
 	"starter migrate status": "\nstarter migrate status --json",
+	"starter import": `
+starter import --account main --from postgres://… --dry-run
+starter import --account main --from postgres://… --policies drafts \
+    --user-map 6f1c0e5e-1111-4222-8333-444455556666=anna
+starter import --account main --schema trading \
+    --column trade_history.executed_at=created_at --time-zone UTC`,
+	"starter export trades": `
+starter export trades --account main > back.sql
+starter export trades --account main --format csv \
+    --since 2026-01-31T00:00:00Z`,
 	"starter account create": "\nstarter account create main \\\n    --rest-url https://api.bitvavo.com/v2 --label \"first account\"",
 	"starter account list":   "\nstarter account list",
 	"starter token create":   "\nstarter token create --user anna\nstarter token create --user anna --account main --label \"her phone\"",

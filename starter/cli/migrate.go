@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -15,7 +16,9 @@ func (a *app) migrate() *cobra.Command {
 		Use:   "migrate [up | down | to N | status]",
 		Short: "Move the database schema between its versions",
 		Long: `Moves the schema of the database that DATABASE_URL names, as its owner, else of
-the running stack. "down" goes back one version, "to 0" removes everything.`,
+the running stack. "down" goes back one version, "to 0" removes everything.
+Going back is refused (exit code 3) while an execution is EXECUTING or
+UNRESOLVED, and through a pooler nothing moves: give the direct address.`,
 		Args: cobra.NoArgs,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.migrateTo(ctx, upward) }),
 	}
@@ -68,7 +71,7 @@ func (a *app) migrateStatus() *cobra.Command {
 			}
 			current, latest, err := migrations.Version(ctx, url)
 			if err != nil {
-				return unavailable(err)
+				return unmoved(err, exitUnavailable)
 			}
 			t := &table{header: []string{"VERSION", "NEWEST"}}
 			t.add(strconv.Itoa(int(current)), strconv.Itoa(int(latest)))
@@ -86,7 +89,7 @@ func (a *app) migrateTo(ctx context.Context, target func(current, latest int32) 
 	}
 	current, latest, err := migrations.Version(ctx, url)
 	if err != nil {
-		return unavailable(err)
+		return unmoved(err, exitUnavailable)
 	}
 	version := target(current, latest)
 	switch {
@@ -103,8 +106,19 @@ func (a *app) migrateTo(ctx context.Context, target func(current, latest int32) 
 		err = migrations.To(ctx, url, version)
 	}
 	if err != nil {
-		return err
+		return unmoved(err, exitFailed)
 	}
 	fmt.Fprintf(a.out, "schema at version %d of %d\n", version, latest)
 	return nil
+}
+
+// unmoved gives what stops a migration its exit code.
+func unmoved(err error, otherwise int) error {
+	switch {
+	case errors.Is(err, migrations.ErrInFlight):
+		return ends(exitBlocked, err)
+	case errors.Is(err, migrations.ErrPooled):
+		return ends(exitUsage, err)
+	}
+	return ends(otherwise, err)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -70,60 +71,109 @@ func whoami() string {
 }
 
 func (a *app) halt() *cobra.Command {
-	return a.stateChange(stateChange{
-		use: "halt", short: "Stop trading at once; works with Temporal down", state: trade.Halted,
-		long: `Stops trading: when this has returned, no new attempt to place an order begins.
-Orders at the exchange stay; cancel their proposals to cancel them. It needs
-nothing but the database.`,
-	})
-}
-
-func (a *app) resume() *cobra.Command {
-	return a.stateChange(stateChange{
-		use: "resume", short: "Let trading go on after a halt", state: trade.Active,
-		long: "Lets trading go on. A proposal that was blocked meanwhile is executed again by\nwhoever wants it; nothing is sent by itself.",
-	})
-}
-
-type stateChange struct {
-	use, short, long string
-	state            trade.TradingState
-}
-
-func (a *app) stateChange(c stateChange) *cobra.Command {
-	var who person
-	var account string
-	var reducing bool
+	var c control
+	var reducing, cancelOpen bool
+	var wait time.Duration
 	cmd := &cobra.Command{
-		Use: c.use + " --reason WHY", Short: c.short, Long: c.long, Args: cobra.NoArgs,
+		Use: "halt --reason WHY", Short: "Stop trading at once; works with Temporal down", Args: cobra.NoArgs,
+		Long: `Stops trading: when this has returned, no new attempt to place an order begins.
+It needs nothing but the database.
+
+Orders at the exchange stay, unless --cancel-open asks the orders workers to
+cancel them; they need the database and the exchange, not Temporal. Orders that
+Interlock did not place are listed and left alone. It is complete once every
+order has ended and nothing that was sent before the halt can still appear,
+which takes up to access window + L (35 s) after the last attempt. When --wait
+is over first, this ends with 8 and the workers go on: "status" shows it, and
+asking again continues to watch.`,
 		RunE: a.does(func(ctx context.Context, _ []string) error {
-			if err := who.check(); err != nil {
+			if err := errors.Join(c.check(), oneHalt(reducing, cancelOpen)); err != nil {
 				return err
 			}
-			state := c.state
-			if reducing {
-				state = trade.Reducing
-			}
 			return a.operate(ctx, func(store *postgres.Store) error {
-				if state == trade.Active {
-					if err := a.sure(ctx, "lets %s trade again", scopeName(account)); err != nil {
+				if cancelOpen {
+					if err := store.HaltAndCancel(ctx, c.account, c.actor, c.reason); err != nil {
 						return err
 					}
+					return a.awaitCancelOpen(ctx, store, c.account, wait)
 				}
-				if err := store.SetTradingState(ctx, account, state, who.actor, who.reason); err != nil {
-					return err
-				}
-				return a.showStates(ctx, store)
+				return a.setState(ctx, store, c, stateOf(reducing))
 			})
 		}),
 	}
-	who.flags(cmd)
-	cmd.Flags().StringVar(&account, "account", postgres.AllAccounts, "only this account; * is all of them")
-	if c.state == trade.Halted {
-		cmd.Flags().BoolVar(&reducing, "reducing", false, "still allow sells of what is held")
-		return a.printsJSON(cmd)
+	c.flags(cmd)
+	cmd.Flags().BoolVar(&reducing, "reducing", false, "still allow sells of what is held")
+	cmd.Flags().BoolVar(&cancelOpen, "cancel-open", false, "cancel every open order")
+	cmd.Flags().DurationVar(&wait, "wait", time.Minute, "with --cancel-open: watch at most so long")
+	return a.printsJSON(cmd)
+}
+
+// oneHalt keeps cancelling away from a state in which orders still come.
+func oneHalt(reducing, cancelOpen bool) error {
+	if reducing && cancelOpen {
+		return ends(exitUsage, errors.New("--cancel-open: would cancel the sells that --reducing allows; use one of them"))
 	}
+	return nil
+}
+
+func stateOf(reducing bool) trade.TradingState {
+	if reducing {
+		return trade.Reducing
+	}
+	return trade.Halted
+}
+
+func (a *app) resume() *cobra.Command {
+	var c control
+	var giveUp bool
+	cmd := &cobra.Command{
+		Use: "resume --reason WHY", Short: "Let trading go on after a halt", Args: cobra.NoArgs,
+		Long: `Lets trading go on. A proposal that was blocked meanwhile is executed again by
+whoever wants it; nothing is sent by itself. The repeat throttle counts anew
+from here.
+
+It is refused (1) while open orders are still being cancelled: they are not all
+known to have ended. --give-up-cancelling ends that first, and leaves open what
+is open.`,
+		RunE: a.does(func(ctx context.Context, _ []string) error {
+			if err := c.check(); err != nil {
+				return err
+			}
+			return a.operate(ctx, func(store *postgres.Store) error {
+				if err := a.sure(ctx, "lets %s trade again", scopeName(c.account)); err != nil {
+					return err
+				}
+				if giveUp {
+					if err := store.GiveUpCancelOpen(ctx, c.account, c.actor, c.reason); err != nil {
+						return err
+					}
+				}
+				return a.setState(ctx, store, c, trade.Active)
+			})
+		}),
+	}
+	c.flags(cmd)
+	cmd.Flags().BoolVar(&giveUp, "give-up-cancelling", false, "also when open orders are still being cancelled")
 	return a.printsJSON(a.asks(cmd))
+}
+
+// control is whose trading state a person changes, and why.
+type control struct {
+	person
+
+	account string
+}
+
+func (c *control) flags(cmd *cobra.Command) {
+	c.person.flags(cmd)
+	cmd.Flags().StringVar(&c.account, "account", postgres.AllAccounts, "only this account; * is all of them")
+}
+
+func (a *app) setState(ctx context.Context, store *postgres.Store, c control, state trade.TradingState) error {
+	if err := store.SetTradingState(ctx, c.account, state, c.actor, c.reason); err != nil {
+		return err
+	}
+	return a.showStates(ctx, store)
 }
 
 func scopeName(account string) string {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -29,13 +30,21 @@ func TestProposalsAreReadFromLinesAndCSVAlike(t *testing.T) {
 func TestUnreadableFileOfProposalsIsRefusedWhole(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
-		"":                             "holds no proposal",
-		"market,side\n":                "holds no proposal",
-		"a,b\n1,2\n":                   "names no market and side",
-		"{\"id\":\"a\"}\n{broken\n":    "line 2",
-		"market,side\nBTC-EUR,buy,x\n": "wrong number of fields",
+		"":                                      "holds no proposal",
+		"market,side\n":                         "holds no proposal",
+		"a,b\n1,2\n":                            "names no market and side",
+		"market,side,market\nBTC-EUR,buy,x\n":   `header: "market" is named twice`,
+		"{\"id\":\"a\"}\n{broken\n":             "line 2: \"{broken\" is no JSON object",
+		"market,side\nBTC-EUR,buy,x\n":          "line 2: has 3 cells",
+		"market,side\nBTC-EUR,buy\n\"x":         "line 3: ",
+		"market,side\nBTC-EUR,\xff\n":           "line 2: side: is not UTF-8",
+		"{}\n{\"market\":\"a\",\"market\":1}\n": "line 2: market: is given twice",
+		"{\"MARKET\":\"a\"}\n[]\n{\"a\":null}":  "line 1: MARKET: is unknown; remove it | line 2: \"[]\" is no JSON object; write each proposal on a line of its own | line 3: a: is unknown",
 	} {
-		_, err := parseProposals([]byte(text))
+		entries, err := parseProposals([]byte(text))
+		if err == nil {
+			err = checkAll(entries, time.Now())
+		}
 		require.ErrorContains(t, err, says, text)
 	}
 }
@@ -51,6 +60,9 @@ func FuzzParseProposals(f *testing.F) {
 		}
 		require.NotEmpty(t, bodies)
 		for _, e := range bodies {
+			if e.wrong != nil {
+				continue
+			}
 			var object map[string]any
 			require.NoError(t, json.Unmarshal(e.body, &object))
 		}

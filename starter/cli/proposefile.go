@@ -14,10 +14,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 
 	"interlock/internal/api"
+	"interlock/internal/trade"
 )
 
 const maxProposals = 64 << 20
@@ -53,20 +55,21 @@ func (a *app) proposeFile(ctx context.Context, f proposeFlags) error {
 
 // entry is a proposal as a line of the file says it.
 type entry struct {
-	line int
-	body json.RawMessage
+	line  int
+	body  json.RawMessage
+	wrong error // the line cannot even be read
 }
 
 // checkAll finds every line that holds no proposal before one is sent.
 func checkAll(entries []entry, now time.Time) error {
 	var problems []string
 	for _, e := range entries {
-		var body api.ProposalBody
-		dec := json.NewDecoder(bytes.NewReader(e.body))
-		dec.DisallowUnknownFields()
-		err := dec.Decode(&body)
+		err := e.wrong
 		if err == nil {
-			err = body.Check(now)
+			var body api.ProposalBody
+			if err = trade.DecodeStrict(e.body, &body); err == nil {
+				err = body.Check(now)
+			}
 		}
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("line %d: %s", e.line, oneLine(err.Error())))
@@ -159,10 +162,14 @@ func parseLines(text []byte) ([]entry, error) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		if line[0] != '{' || !json.Valid(line) {
-			return nil, fmt.Errorf("line %d: is no JSON object", number)
+		e := entry{line: number, body: json.RawMessage(line)}
+		switch {
+		case !utf8.Valid(line):
+			e.wrong = errors.New("is not UTF-8; write it in UTF-8")
+		case line[0] != '{' || !json.Valid(line):
+			e.wrong = fmt.Errorf("%q is no JSON object; write each proposal on a line of its own", trade.Clip(string(line)))
 		}
-		entries = append(entries, entry{number, json.RawMessage(line)})
+		entries = append(entries, e)
 	}
 	return entries, nil
 }
@@ -179,32 +186,53 @@ func parseCSV(text []byte) ([]entry, error) {
 	if !slices.Contains(header, "market") || !slices.Contains(header, "side") {
 		return nil, fmt.Errorf("header: %q names no market and side; the first line must name the fields", strings.Join(header, ","))
 	}
+	for i, name := range header {
+		if slices.Index(header, name) != i {
+			return nil, fmt.Errorf("header: %q is named twice; keep one", trade.Clip(name))
+		}
+	}
+	rows.FieldsPerRecord = -1 // rows of another length are reported with all else
 	var entries []entry
 	for {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return nil, err
+		var broken *csv.ParseError
+		if errors.As(err, &broken) {
+			entries = append(entries, entry{line: broken.Line, wrong: fmt.Errorf("%w; write quotes twice inside of quotes", broken.Err)})
+			break // what follows may be inside of quotes
 		}
-		object := map[string]string{}
-		for i, cell := range row {
-			if cell != "" {
-				object[header[i]] = cell
-			}
-		}
-		body, err := json.Marshal(object)
 		if err != nil {
 			return nil, err
 		}
 		line, _ := rows.FieldPos(0)
-		entries = append(entries, entry{line, body})
+		entries = append(entries, rowOf(header, row, line))
 	}
 	if len(entries) == 0 {
 		return nil, errNoProposals
 	}
 	return entries, nil
+}
+
+func rowOf(header, row []string, line int) entry {
+	e := entry{line: line}
+	if len(row) != len(header) {
+		e.wrong = fmt.Errorf("has %d cells, and the header names %d fields; give one cell for each", len(row), len(header))
+		return e
+	}
+	object := map[string]string{}
+	for i, cell := range row {
+		if !utf8.ValidString(cell) {
+			e.wrong = fmt.Errorf("%s: is not UTF-8; write it in UTF-8", header[i])
+		}
+		if cell != "" {
+			object[header[i]] = cell
+		}
+	}
+	body, err := json.Marshal(object)
+	e.body, e.wrong = body, errors.Join(e.wrong, err)
+	return e
 }
 
 // tally counts what became of many proposals, and adds up their fills, so that

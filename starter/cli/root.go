@@ -18,13 +18,14 @@ import (
 
 const exitCodes = `Exit codes:
   0  done
-  1  failed, or a guarantee of the demo did not hold
+  1  failed, a guarantee of the demo did not hold, or the doctor found a failure
   2  the command line or the environment cannot be used
   3  blocked, or a reason or confirmation is missing
   4  a part of the stack cannot be reached
   5  the proposal is executing, executed, expired or cancelled already
   6  the exchange refused the order
-  7  there is no such thing`
+  7  there is no such thing
+  8  halted, but open orders are not known to be all cancelled yet`
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
@@ -79,8 +80,8 @@ INTERLOCK_TOKEN.
 	}
 	dir, _ := devstack.DefaultStateDir() // without a home --state must be given
 	root.PersistentFlags().StringVar(&a.state, "state", dir, "state folder of the stack")
-	root.AddCommand(a.up(), a.demo(), a.chaos(), a.serve(), a.exchange(), a.analyst(), a.scan(), a.budget(), a.migrate(), a.account(), a.token(), a.halt(), a.resume(), a.audit(),
-		a.policy(), a.propose(), a.execute(), a.override(), a.confirm(), a.cancel(), a.resolve(), a.status())
+	root.AddCommand(a.up(), a.demo(), a.chaos(), a.serve(), a.exchange(), a.analyst(), a.scan(), a.budget(), a.migrate(), a.importEarlier(), a.export(), a.account(), a.token(), a.halt(), a.resume(), a.audit(),
+		a.policy(), a.propose(), a.execute(), a.override(), a.confirm(), a.cancel(), a.resolve(), a.status(), a.doctor())
 	a.explain(root)
 	return root
 }

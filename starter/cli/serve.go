@@ -15,6 +15,7 @@ import (
 
 	"interlock/internal/api"
 	"interlock/internal/config"
+	"interlock/internal/identity"
 	"interlock/internal/postgres"
 	"interlock/internal/telemetry"
 )
@@ -23,7 +24,9 @@ func (a *app) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Serve the HTTP API", Args: cobra.NoArgs,
 		Long: `Serves the HTTP API on INTERLOCK_API_ADDR (default ` + config.DefaultAPIAddr + `), with
-DATABASE_URL, TEMPORAL_* and INTERLOCK_METRICS_ADDR. It holds no exchange key.`,
+DATABASE_URL, TEMPORAL_* and INTERLOCK_METRICS_ADDR. It holds no exchange key.
+Beside tokens it believes JWTs of one issuer, when INTERLOCK_JWT_SECRET or
+INTERLOCK_JWKS_URL, and INTERLOCK_JWT_ISSUER, say so.`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runServe(ctx) }),
 	}
 }
@@ -52,8 +55,22 @@ func (a *app) runServe(ctx context.Context) error {
 		return fmt.Errorf("temporal: %w", err)
 	}
 	defer temporal.Close()
-	handler := api.New(api.Config{Store: store, Temporal: api.NewExecutor(temporal), Metrics: measured.Metrics(), Log: log})
+	handler := api.New(api.Config{
+		Store: store, Temporal: api.NewExecutor(temporal), Metrics: measured.Metrics(), Log: log,
+		JWTs: believed(cfg.JWT), RPS: float64(cfg.RPS), FailuresPerMinute: cfg.Failures, Origins: cfg.Origins,
+	})
 	return serveHTTP(ctx, api.NewServer(cfg.Addr, handler), log)
+}
+
+// believed is nil when no JWT is.
+func believed(j config.JWT) api.Tokens {
+	if !j.On() {
+		return nil
+	}
+	return identity.New(identity.Config{
+		Secret: j.Secret.Reveal(), KeysURL: j.KeysURL, Issuer: j.Issuer, Audience: j.Audience,
+		RoleClaim: j.RoleClaim, AccountClaim: j.AccountClaim, Account: j.Account,
+	})
 }
 
 // farewell is how long running requests may take to finish: longer than the

@@ -90,7 +90,7 @@ func (a *app) warnOfHalts(ctx context.Context, store *postgres.Store) error {
 			fmt.Fprintf(a.out, "trading on %s is %s since %s by %s: %s\n", s.Scope, s.State, clock(s.ChangedAt), s.Actor, s.Reason)
 		}
 	}
-	return nil
+	return a.warnOfCancelOpens(ctx, store)
 }
 
 // detail is what a person wants to know next about a proposal.

@@ -124,7 +124,7 @@ func (a *app) readReport(ctx context.Context, id string, report *proposalReport)
 	if err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := postgres.Connect(ctx, url)
 	if err != nil {
 		return err
 	}

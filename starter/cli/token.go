@@ -11,6 +11,7 @@ import (
 	"interlock/internal/config"
 	"interlock/internal/postgres"
 	"interlock/internal/trade"
+	"interlock/internal/view"
 )
 
 func (a *app) token() *cobra.Command {
@@ -21,16 +22,24 @@ func (a *app) token() *cobra.Command {
 }
 
 func (a *app) tokenCreate() *cobra.Command {
-	var user, account, label string
+	var user, account, role, label string
 	cmd := &cobra.Command{
 		Use: "create --user USER", Short: "Make a token for one user on one account; it is shown once", Args: cobra.NoArgs,
+		Long: `Makes a token for one user on one account. A viewer reads what is its user's, a
+trader acts on it, an operator acts for any user of the account, halts, resumes,
+resolves and clears budgets. Tokens of one user are one person: four eyes need
+tokens of two users, so give nobody a second user.`,
 		RunE: a.does(func(ctx context.Context, _ []string) error {
 			account, err := a.accountOr(account)
-			if err := errors.Join(err, trade.CheckID("--user", user), trade.CheckID("--account", account)); err != nil {
+			may, unknown := view.ParseRole(role)
+			if unknown != nil {
+				unknown = fmt.Errorf("--role: %q: %w", role, unknown)
+			}
+			if err := errors.Join(err, trade.CheckID("--user", user), trade.CheckID("--account", account), unknown); err != nil {
 				return ends(exitUsage, err)
 			}
 			return a.operate(ctx, func(store *postgres.Store) error {
-				id, token, err := store.CreateToken(ctx, user, account, label, whoami())
+				id, token, err := store.CreateTokenOf(ctx, may, user, account, label, whoami())
 				if err != nil {
 					return err
 				}
@@ -39,12 +48,14 @@ func (a *app) tokenCreate() *cobra.Command {
 				t.add("id", id)
 				t.add("user", user)
 				t.add("account", account)
-				return a.show(map[string]string{"id": id, "token": token, "userId": user, "accountId": account}, t)
+				t.add("role", role)
+				return a.show(map[string]string{"id": id, "token": token, "userId": user, "accountId": account, "role": role}, t)
 			})
 		}),
 	}
 	cmd.Flags().StringVar(&user, "user", "", "whom the token speaks for (required)")
 	cmd.Flags().StringVar(&account, "account", "", "the account it acts on (default INTERLOCK_ACCOUNT, else paper)")
+	cmd.Flags().StringVar(&role, "role", string(view.Trader), "what it may do: viewer, trader or operator")
 	cmd.Flags().StringVar(&label, "label", "", "a name for people")
 	return a.printsJSON(cmd)
 }
@@ -76,13 +87,13 @@ func (a *app) tokenList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				t := &table{header: []string{"ID", "USER", "ACCOUNT", "STATE"}}
+				t := &table{header: []string{"ID", "USER", "ACCOUNT", "ROLE", "STATE"}}
 				for _, x := range tokens {
 					state := "valid"
 					if x.RevokedAt != nil {
 						state = "revoked"
 					}
-					t.add(x.ID, x.UserID, x.AccountID, state)
+					t.add(x.ID, x.UserID, x.AccountID, string(x.Role), state)
 				}
 				return a.show(tokens, t)
 			})

@@ -23,9 +23,24 @@ func (s *Stack) startAPI(ctx context.Context) error {
 	s.info.URLs[API] = base
 	return s.start(ctx, devstack.Child{
 		Name: "api", Path: s.opts.Self, Args: []string{"serve"},
-		Env:         append(append([]string{}, s.env...), "DATABASE_URL="+database, "INTERLOCK_API_ADDR="+loopback(port)),
+		Env:         append(s.apiEnv(), "DATABASE_URL="+database, "INTERLOCK_API_ADDR="+loopback(port)),
 		Grace:       drain,
 		Ready:       func(ctx context.Context) error { return answers(ctx, base+"/readyz") },
 		ReadyWithin: time.Minute,
 	})
+}
+
+// apiEnv hands over whom the operator's environment tells the API to believe. A
+// secret stays in its file.
+func (s *Stack) apiEnv() []string {
+	env := append([]string{}, s.env...)
+	for _, name := range []string{
+		"INTERLOCK_JWT_SECRET_FILE", "INTERLOCK_JWKS_URL", "INTERLOCK_JWT_ISSUER", "INTERLOCK_JWT_AUDIENCE", "INTERLOCK_JWT_ROLE_CLAIM",
+		"INTERLOCK_JWT_ACCOUNT_CLAIM", "INTERLOCK_JWT_ACCOUNT", "INTERLOCK_API_RPS", "INTERLOCK_API_FAILURES", "INTERLOCK_CORS_ORIGINS",
+	} {
+		if value := s.opts.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
 }

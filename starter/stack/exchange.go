@@ -33,6 +33,8 @@ func (s *Stack) startExchange(ctx context.Context) error {
 	return s.start(ctx, devstack.Child{
 		Name: "exchange", Path: s.opts.Self,
 		Args: append([]string{"exchange", "--port", strconv.Itoa(s.secrets.ExchangePort), "--keys", keys, "--admin",
+			// Its own stack may use it as fast as it can: no weight runs out.
+			"--weight-per-minute", "10000000",
 			"--seed", strconv.FormatUint(s.secrets.Seed, 10),
 			"--state-file", filepath.Join(s.opts.Dir, "exchange.state")}, s.opts.ExchangeArgs...),
 		Env:   s.inherited(),

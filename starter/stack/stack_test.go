@@ -159,7 +159,7 @@ func TestWorkerBesideTheProgramIsUsed(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "interlock-worker")
 	require.NoError(t, os.WriteFile(path, nil, 0o700))
-	found, err := workerBinary(t.Context(), filepath.Join(dir, "starter"), nil)
+	found, err := WorkerBinary(t.Context(), filepath.Join(dir, "starter"), nil)
 	require.NoError(t, err)
 	require.Equal(t, path, found)
 	root, err := moduleRoot()

@@ -29,8 +29,7 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 			return err
 		}
 		options = client.Options{HostPort: s.server.Address(), Namespace: s.server.Namespace()}
-		s.env = append(s.env, "TEMPORAL_ADDRESS="+options.HostPort, "TEMPORAL_NAMESPACE="+options.Namespace,
-			"TEMPORAL_CONFIG_FILE="+os.DevNull) // a user's own profile is for another server
+		s.env = append(s.env, ownTemporal(options.HostPort, options.Namespace)...)
 	}
 	options.Logger = slog.New(slog.DiscardHandler)
 	c, err := client.DialContext(ctx, options)
@@ -41,6 +40,11 @@ func (s *Stack) startTemporal(ctx context.Context) error {
 	s.stops = append(s.stops, func() error { c.Close(); return nil })
 	s.info.URLs[Temporal], s.info.URLs[Namespace] = options.HostPort, options.Namespace
 	return devstack.RegisterSearchAttributes(ctx, c, options.Namespace, workflows.SearchAttributes())
+}
+
+// ownTemporal names a server of ours: a user's own profile is for another one.
+func ownTemporal(address, namespace string) []string {
+	return []string{"TEMPORAL_ADDRESS=" + address, "TEMPORAL_NAMESPACE=" + namespace, "TEMPORAL_CONFIG_FILE=" + os.DevNull}
 }
 
 func (s *Stack) startTemporalServer(ctx context.Context) error {

@@ -26,7 +26,7 @@ const operatorID = "1"
 // startWorkers starts the processes of each role, with the role's own database
 // login and only its own keys.
 func (s *Stack) startWorkers(ctx context.Context) error {
-	binary, err := workerBinary(ctx, s.opts.Self, s.opts.Progress)
+	binary, err := WorkerBinary(ctx, s.opts.Self, s.opts.Progress)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *Stack) roleEnv(role config.Role) []string {
 // rate is generous for an exchange of our own: its budget is not counted.
 func rate(wish string) string {
 	if wish == "" {
-		return "50"
+		return "1000"
 	}
 	return wish
 }
@@ -151,9 +151,9 @@ func listed(pollers []*taskqueue.PollerInfo, pid int) bool {
 	return false
 }
 
-// workerBinary finds the worker beside our own binary, else builds it from the
-// source this program was run from.
-func workerBinary(ctx context.Context, self string, progress io.Writer) (string, error) {
+// WorkerBinary finds the worker beside our own binary, self, else builds it
+// from the source this program was run from.
+func WorkerBinary(ctx context.Context, self string, progress io.Writer) (string, error) {
 	for _, name := range []string{"interlock-worker", "worker"} {
 		path := filepath.Join(filepath.Dir(self), name)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {

@@ -37,7 +37,8 @@ type Client struct {
 	timeout  time.Duration
 	reads    *http.Client
 	places   *http.Client
-	clock    clock
+	clock    *clock
+	turns    Turns // nil: nobody counts
 }
 
 // Format keeps key and secret out of every fmt verb.
@@ -63,6 +64,13 @@ func (c *Client) Close() {
 // signed sends a request that does no harm when it is repeated, signed at the
 // exchange's time so that this machine's clock does not matter.
 func (c *Client) signed(ctx context.Context, method, path string, query url.Values, limit int64) ([]byte, error) {
+	// Before the turn: what is measured now needs no turn of its own later.
+	if _, err := c.Now(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.turn(ctx); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	now, err := c.Now(ctx)
@@ -74,7 +82,7 @@ func (c *Client) signed(ctx context.Context, method, path string, query url.Valu
 		return nil, err
 	}
 	c.keys.sign(req, nil, now, readWindow)
-	reply, err := c.answer(send(c.reads, req, limit))
+	reply, err := c.answer(c.send(c.reads, req, limit))
 	if hasCode(err, codeOutsideWindow) {
 		// The machine slept, or the exchange's clock was set: measure again.
 		c.clock.forget()
@@ -98,7 +106,7 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 
 // send returns a complete reply or an error, never part of one: half a list
 // must not pass for a whole one.
-func send(client *http.Client, req *http.Request, limit int64) (int, []byte, error) {
+func (c *Client) send(client *http.Client, req *http.Request, limit int64) (int, []byte, error) {
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, nil, withoutURL(err)
@@ -109,6 +117,7 @@ func send(client *http.Client, req *http.Request, limit int64) (int, []byte, err
 		return 0, nil, errors.New("the other side wants to speak another protocol")
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	c.heed(resp, body)
 	switch {
 	case err != nil:
 		return 0, nil, fmt.Errorf("reply cut off: %w", err)

@@ -59,13 +59,16 @@ func (c *Client) Now(ctx context.Context) (time.Time, error) {
 // Time asks the exchange for its clock now. What it returns had passed when
 // the reply arrived.
 func (c *Client) Time(ctx context.Context) (time.Time, error) {
+	if err := c.turn(ctx); err != nil {
+		return time.Time{}, fmt.Errorf("read the exchange's clock: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := c.request(ctx, http.MethodGet, "/time", nil, nil)
 	if err != nil {
 		return time.Time{}, err
 	}
-	reply, err := c.answer(send(c.reads, req, maxReply))
+	reply, err := c.answer(c.send(c.reads, req, maxReply))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the exchange's clock: %w", err)
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	OperatorID     int64             // names the trader to the exchange; above zero
 	Transport      http.RoundTripper `json:"-"` // nil: the package's own, which never reuses a connection to place
 	RequestTimeout time.Duration     // zero: DefaultRequestTimeout
+	Turns          Turns             `json:"-"` // every request waits for its turn there; nil: none does
 }
 
 // Format keeps key and secret out of every fmt verb.
@@ -52,6 +53,8 @@ func New(cfg Config) (*Client, error) {
 		timeout:  cfg.RequestTimeout,
 		reads:    httpClient(cfg.Transport, true),
 		places:   httpClient(cfg.Transport, false),
+		clock:    &clock{},
+		turns:    cfg.Turns,
 	}
 	start := time.Now()
 	c.clock.elapsed = func() time.Duration { return time.Since(start) }

@@ -22,6 +22,7 @@ const (
 	CodeInvalidPlan  = "INVALID_PLAN"     // not sent: the plan is no order
 	CodeClockUnknown = "CLOCK_UNKNOWN"    // not sent: the exchange's clock could not be read
 	CodeTooLate      = "DEADLINE_PASSED"  // not sent: the exchange's clock is past the deadline
+	CodeNoTurn       = "NO_TURN"          // not sent: the request budget left no turn before the deadline
 	CodeCancelled    = "CANCELLED"        // not sent: the caller gave up first
 	CodeUnreachable  = "UNREACHABLE"      // not sent: no connection came about
 	CodeNoReply      = "NO_REPLY"         // unknown: bytes may have left, no whole reply came back
@@ -42,6 +43,9 @@ func (c *Client) Place(ctx context.Context, plan trade.Plan, clientOrderID uuid.
 	body, err := orderBody(plan, clientOrderID, c.operator)
 	if err != nil {
 		return notSent(CodeInvalidPlan, err.Error())
+	}
+	if err := c.turnBefore(ctx, deadline); err != nil {
+		return notSent(codeOf(err), err.Error())
 	}
 	now, err := c.Now(ctx)
 	if err != nil {
@@ -77,7 +81,7 @@ func (c *Client) post(ctx context.Context, body []byte, deadline time.Time, left
 		}
 	})
 	defer late.Stop()
-	status, reply, err := send(c.places, req, maxReply)
+	status, reply, err := c.send(c.places, req, maxReply)
 	switch {
 	case err != nil && line.untouched():
 		return notSent(CodeUnreachable, err.Error())

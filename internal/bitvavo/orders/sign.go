@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+const headerKey = "Bitvavo-Access-Key"
+
 // keys holds what must never be printed.
 type keys struct {
 	key    string
@@ -19,7 +21,7 @@ type keys struct {
 // sign lets the exchange act on req from at until at + window, and no longer.
 func (k *keys) sign(req *http.Request, body []byte, at time.Time, window time.Duration) {
 	timestamp := strconv.FormatInt(at.UnixMilli(), 10)
-	req.Header.Set("Bitvavo-Access-Key", k.key)
+	req.Header.Set(headerKey, k.key)
 	req.Header.Set("Bitvavo-Access-Timestamp", timestamp)
 	req.Header.Set("Bitvavo-Access-Window", strconv.FormatInt(window.Milliseconds(), 10))
 	req.Header.Set("Bitvavo-Access-Signature", k.signature(timestamp, req.Method, signedPath(req), body))

@@ -470,3 +470,20 @@ func TestEveryKindOfViolationIsFound(t *testing.T) {
 	}
 	require.Empty(t, unproven, "rules without a doctored run of their own")
 }
+
+// A throttle that was full halts; whoever resumes has seen that, and it counts
+// from there.
+func TestTheThrottleCountsAnewFromAResume(t *testing.T) {
+	p := honest(t)
+	p.policy("repeatThrottle", `{"executions":5,"window":"1h"}`)
+	over := p.check()
+	require.NotEmpty(t, over)
+	for _, v := range over {
+		require.Equal(t, LimitThrottle, v.Rule)
+		i := p.event(kindClaimed, v.Subject)
+		resumed := AuditRow{Chain: "paper", At: p.Records.Audit[i].At.Add(-50 * time.Millisecond), Kind: kindState, Body: `{"state":"ACTIVE","reason":"test"}`}
+		p.Records.Audit = slices.Insert(p.Records.Audit, i, resumed)
+	}
+	p.rechain()
+	require.Empty(t, p.check())
+}

@@ -184,13 +184,24 @@ func (c *inquiry) notRepeating(x claim, p policy) {
 	if p.throttle == nil {
 		return
 	}
-	count := 0
+	resumed, count := c.resumedBefore(x), 0
 	for _, y := range c.claims {
-		if y.account == x.account && y.at.Before(x.at) && x.at.Sub(y.at) < p.throttle.window && (y.openAt(x) || y.outcome == executed) {
+		if y.account == x.account && y.at.Before(x.at) && !y.at.Before(resumed) && x.at.Sub(y.at) < p.throttle.window && (y.openAt(x) || y.outcome == executed) {
 			count++
 		}
 	}
 	if count >= p.throttle.executions {
 		c.reportf(LimitThrottle, x.proposal, "%d claims on the account in the %s before it; the limit is %d", count, p.throttle.window, p.throttle.executions)
 	}
+}
+
+// resumedBefore is when a person last let the account trade before a claim: the
+// throttle counts from there.
+func (c *inquiry) resumedBefore(x claim) (at time.Time) {
+	for _, s := range c.states {
+		if s.Chain == x.account && s.state != "HALTED" && s.At.Before(x.at) {
+			at = s.At
+		}
+	}
+	return at
 }

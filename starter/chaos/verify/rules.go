@@ -93,7 +93,7 @@ func Rules() []Rule {
 		{LimitCooldown, "At every claim, no trade in the asset was younger than the cooldown, unless an override that was consumed looked past it."},
 		{LimitAntiFlip, "At every claim, no opposite trade in the asset was younger than the anti-flip time, unless an override that was consumed looked past it."},
 		{LimitExposure, "At every claim of a buy, what was held and on order, with it, was within the limits of market and account."},
-		{LimitThrottle, "At every claim, the account's claims within the throttle's window left room for one more."},
+		{LimitThrottle, "At every claim, the account's claims within the throttle's window and since it was last resumed left room for one more."},
 
 		{AuditChain, "Every audit chain is whole: numbered without a gap, each row hashed over the one before, the head equal to the last."},
 		{AuditBody, "Every audit row says what its kind promises to say."},

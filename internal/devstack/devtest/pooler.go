@@ -1,0 +1,46 @@
+package devtest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"interlock/internal/devstack"
+)
+
+// poolerVariable makes a machine without pgbouncer a failure.
+const poolerVariable = "INTERLOCK_REQUIRE_PGBOUNCER"
+
+var pooler = lazily(func(dir string) (*devstack.Pooler, func() error, error) {
+	base, err := server()
+	if err != nil {
+		return nil, nil, err
+	}
+	home := filepath.Join(dir, "pgbouncer")
+	if err := errors.Join(os.Mkdir(home, reachable), os.Chmod(home, reachable)); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	p, err := devstack.StartPooler(ctx, home, base)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, p.Stop, nil
+})
+
+// Pooled is direct through a pgbouncer in transaction mode. Without pgbouncer
+// tb is skipped, or fails where INTERLOCK_REQUIRE_PGBOUNCER is set.
+func Pooled(tb testing.TB, direct string) string {
+	tb.Helper()
+	p, err := pooler()
+	switch {
+	case errors.Is(err, devstack.ErrNoPooler) && os.Getenv(poolerVariable) == "":
+		tb.Skipf("NOT TESTED behind a pooler: %v; install pgbouncer", err)
+	case err != nil:
+		tb.Fatalf("devtest: %v", err)
+	}
+	return p.URL(direct)
+}
