@@ -49,10 +49,12 @@ func cells(t *testing.T) map[string]cell {
 		"POST /api/trading/scans/{id}/resume":                             {map[string]any{"note": "n"}, 200, 404, false},
 		"POST /api/trading/scans/{id}/trigger":                            {nil, 202, 404, false},
 		"DELETE /api/trading/scans/{id}":                                  {nil, 200, 404, false},
-		"GET /api/trading/state":                                          {nil, 200, 0, false},
-		"POST /api/trading/halt":                                          {reason, 200, 0, false},
-		"POST /api/trading/resume":                                        {reason, 200, 0, false},
-		"POST /api/trading/budgets/{user}/clear":                          {reason, 200, 0, false},
+		// A stream has no end; one that is let in is told that it asked for nonsense.
+		"GET /api/trading/events":                {nil, 400, 0, false},
+		"GET /api/trading/state":                 {nil, 200, 0, false},
+		"POST /api/trading/halt":                 {reason, 200, 0, false},
+		"POST /api/trading/resume":               {reason, 200, 0, false},
+		"POST /api/trading/budgets/{user}/clear": {reason, 200, 0, false},
 	}
 }
 
@@ -106,6 +108,9 @@ func (d *door) try(route string, c cell, name string, header []string) reply {
 	path = strings.NewReplacer("{id}", name, "{overrideId}", "o", "{user}", "anna").Replace(path)
 	if method == "DELETE" {
 		path += "?reason=r"
+	}
+	if path == eventsPath {
+		header = append(slices.Clone(header), "Last-Event-ID", "nonsense")
 	}
 	body := c.body
 	if fields, is := body.(map[string]any); is {

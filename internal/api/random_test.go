@@ -81,6 +81,7 @@ func routes(t *testing.T, d *door) []route {
 		return s
 	}
 	var list []route
+	delete(whole.Paths, eventsPath) // a stream has no end and is no JSON; its own tests hold it to its form
 	for path, methods := range whole.Paths {
 		for method, op := range methods {
 			r := route{operation: op, method: strings.ToUpper(method), path: path, answers: map[string]*jsonschema.Schema{}, root: root.(map[string]any)}
@@ -183,7 +184,7 @@ func (g *guesser) ask(d *door, n int) {
 		default:
 			now := records.count(t)
 			if r.code() == "OVERRIDE_REFUSED" || r.code() == "RESOLVE_REFUSED" || r.body["blocks"] != nil { // the audit keeps who tried what
-				before["audit_events"], before["verdicts"], before["overrides"] = now["audit_events"], now["verdicts"], now["overrides"]
+				before["audit_events"], before["verdicts"], before["overrides"], before["outbox"] = now["audit_events"], now["verdicts"], now["overrides"], now["outbox"]
 			}
 			require.Equal(t, before, now, about)
 		}

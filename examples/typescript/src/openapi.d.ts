@@ -21,6 +21,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/trading/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow your events as they happen
+         * @description An operator follows those of every user of the account. Server-sent events: id is the event's, event its kind, data the event in JSON. Send the last id you have seen as Last-Event-ID to go on
+         *     after it: nothing is missed, and nothing comes twice. A stream ends by itself after some minutes; connect again.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/trading/execute": {
         parameters: {
             query?: never;
@@ -470,6 +491,28 @@ export interface components {
             message: string;
             /** @description What was given */
             value?: unknown;
+        };
+        EventView: {
+            /** @description * concerns every account */
+            accountId: string;
+            /** Format: date-time */
+            at: string;
+            /** @description What this kind has to say; fields are only ever added */
+            body: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: int64
+             * @description Grows from event to event; the same event always has the same
+             * @example 42
+             */
+            id: number;
+            /** @example executed */
+            kind: string;
+            proposalId?: string;
+            /** @description The same in a plain sentence */
+            text: string;
+            userId?: string;
         };
         ExecuteBody: {
             /** @description Execute in spite of anti-flip; needs a reason */
@@ -1130,6 +1173,83 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Go on after this event; without it, with what happens from now on */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, and comments that keep the connection alive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["EventView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
