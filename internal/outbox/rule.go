@@ -12,6 +12,9 @@ type Secret string
 
 const hidden = "(secret)"
 
+// Reveal returns the content, for the few places that need it.
+func (s Secret) Reveal() string { return string(s) }
+
 // String hides the content.
 func (Secret) String() string { return hidden }
 

@@ -21,6 +21,8 @@ func (a *app) complete(cmd *cobra.Command) {
 		cmd.ValidArgsFunction = a.firstArg(a.proposalIDs)
 	case "starter scan show", "starter scan pause", "starter scan resume", "starter scan trigger", "starter scan backfill", "starter scan delete":
 		cmd.ValidArgsFunction = a.firstArg(a.jobIDs)
+	case "starter notify remove", "starter notify test":
+		cmd.ValidArgsFunction = a.firstArg(a.ruleNames)
 	case "starter policy set", "starter audit verify":
 		return // files
 	default:

@@ -28,7 +28,7 @@ var groupOf = map[string]string{
 	"propose": tradeGroup, "execute": tradeGroup, "override": tradeGroup, "confirm": tradeGroup, "cancel": tradeGroup, "policy": tradeGroup, "scan": tradeGroup,
 	"status": inspectGroup, "audit": inspectGroup, "budget": inspectGroup, "doctor": inspectGroup,
 	"halt": operateGroup, "resume": operateGroup, "resolve": operateGroup,
-	"migrate": keepGroup, "import": keepGroup, "export": keepGroup, "account": keepGroup, "token": keepGroup, "completion": keepGroup, "help": keepGroup,
+	"migrate": keepGroup, "import": keepGroup, "export": keepGroup, "account": keepGroup, "token": keepGroup, "notify": keepGroup, "completion": keepGroup, "help": keepGroup,
 }
 
 // examples are the command lines that the help of each command shows. They
@@ -139,7 +139,14 @@ starter export trades --account main --format csv \
 	"starter account list":   "\nstarter account list",
 	"starter token create":   "\nstarter token create --user anna\nstarter token create --user anna --account main --label \"her phone\"",
 	"starter token revoke":   "\nstarter token revoke 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
-	"starter token list":     "\nstarter token list",
+	"starter notify add": `
+starter notify add ops --url-file hook.txt
+starter notify add anna --user anna --kinds waiting,unresolved \
+    --url-file telegram.txt`,
+	"starter notify list":   "\nstarter notify list\nstarter notify list --json",
+	"starter notify remove": "\nstarter notify remove ops",
+	"starter notify test":   "\nstarter notify test ops",
+	"starter token list":    "\nstarter token list",
 }
 
 // usageTemplate is cobra's own, with the flags wrapped to the width of a

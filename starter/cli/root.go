@@ -80,7 +80,7 @@ INTERLOCK_TOKEN.
 	}
 	dir, _ := devstack.DefaultStateDir() // without a home --state must be given
 	root.PersistentFlags().StringVar(&a.state, "state", dir, "state folder of the stack")
-	root.AddCommand(a.up(), a.demo(), a.chaos(), a.serve(), a.exchange(), a.analyst(), a.scan(), a.budget(), a.migrate(), a.importEarlier(), a.export(), a.account(), a.token(), a.halt(), a.resume(), a.audit(),
+	root.AddCommand(a.up(), a.demo(), a.chaos(), a.serve(), a.exchange(), a.analyst(), a.scan(), a.budget(), a.migrate(), a.importEarlier(), a.export(), a.account(), a.token(), a.notify(), a.halt(), a.resume(), a.audit(),
 		a.policy(), a.propose(), a.execute(), a.override(), a.confirm(), a.cancel(), a.resolve(), a.status(), a.doctor())
 	a.explain(root)
 	return root
