@@ -11,7 +11,8 @@ CREATE TABLE interlock.outbox (
 	proposal_id text,
 	kind        text NOT NULL,
 	body        json NOT NULL,
-	fact        text NOT NULL UNIQUE -- what it tells; no fact is told twice
+	fact        text NOT NULL UNIQUE, -- what it tells; no fact is told twice
+	life        text NOT NULL DEFAULT interlock.database_id()
 );
 CREATE TRIGGER outbox_immutable BEFORE UPDATE OR DELETE ON interlock.outbox
 	FOR EACH ROW EXECUTE FUNCTION interlock.refuse_change();
@@ -56,13 +57,17 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- The lock is held from here to the end of a commit that is under way: numbers
--- are given in the order in which they become visible.
+-- are given in the order in which they become visible. The first of a life
+-- leaves out more than a lost future can have used: a number that a receiver
+-- has seen never comes again for another event.
 CREATE FUNCTION interlock.announce(account text, owner text, proposal text, what text, fact text, told json) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = interlock, pg_temp AS $$
 DECLARE
 	number bigint;
 BEGIN
 	PERFORM pg_advisory_xact_lock(hashtextextended('interlock outbox', 0));
+	PERFORM setval(pg_get_serial_sequence('interlock.outbox', 'id'), last.id + 1000000)
+		FROM (SELECT id, life FROM outbox ORDER BY id DESC LIMIT 1) last WHERE last.life <> database_id();
 	INSERT INTO outbox (account_id, user_id, proposal_id, kind, body, fact)
 		VALUES ($1, $2, $3, $4, json_strip_nulls($6), $5) ON CONFLICT ON CONSTRAINT outbox_fact_key DO NOTHING RETURNING id INTO number;
 	INSERT INTO deliveries (event_id, rule_id, proposal_id)

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"interlock/internal/config"
+	"interlock/internal/outbox"
 	"interlock/internal/postgres"
 	"interlock/internal/scan"
 	"interlock/migrations"
@@ -78,6 +79,17 @@ func TestEveryProblemOfAnEnvironmentIsAFindingOfItsOwn(t *testing.T) {
 	for _, f := range list {
 		require.NotEmpty(t, f.Fix)
 	}
+}
+
+func TestARuleThatIsNotHeardIsNamedAndFailsNothing(t *testing.T) {
+	require.Contains(t, judged(t, func(r *report) { judgeRules(r, records{}) }).Found, "nobody is told")
+	require.Equal(t, Unknown, judged(t, func(r *report) { judgeRules(r, records{rulesErr: errors.New("permission denied")}) }).Result)
+	sound := postgres.RuleState{Rule: outbox.Rule{ID: "sound"}, Open: 3}
+	deaf := postgres.RuleState{Rule: outbox.Rule{ID: "deaf", Service: "webhook"}, Open: 2, GivenUp: 1, LastError: "it answered 500"}
+	require.Equal(t, OK, judged(t, func(r *report) { judgeRules(r, records{rules: []postgres.RuleState{sound}}) }).Result)
+	f := judged(t, func(r *report) { judgeRules(r, records{rules: []postgres.RuleState{sound, deaf}}) })
+	require.Equal(t, Warn, f.Result)
+	require.Equal(t, "rule deaf (webhook): 2 events wait, 1 were given up: it answered 500", f.Found)
 }
 
 func TestGrantsAreJudgedByTheirOwnVersionOnly(t *testing.T) {

@@ -88,7 +88,8 @@ func (s Subject) queues() []queue {
 		list = append(list, queue{name: workflows.ProposalsQueue, kind: workflow, hosted: config.Proposals})
 	}
 	if s.hosts(config.Proposals) {
-		list = append(list, queue{name: workflows.ProposalsQueue, kind: activity, hosted: config.Proposals})
+		list = append(list, queue{name: workflows.ProposalsQueue, kind: activity, hosted: config.Proposals},
+			queue{name: workflows.NotifyQueue, kind: activity, hosted: config.Proposals})
 	}
 	if s.hosts(config.Orders) {
 		list = append(list, queue{name: workflows.OrdersQueue(s.Account), kind: activity, hosted: config.Orders},
@@ -124,7 +125,7 @@ func (q *queue) read(ctx context.Context, c client.Client) {
 func (s Subject) schedules(db records) []schedule {
 	var list []schedule
 	if s.hosts(config.Proposals) {
-		list = append(list, schedule{id: workflows.SweepID})
+		list = append(list, schedule{id: workflows.SweepID}, schedule{id: workflows.NotifyID})
 	}
 	if s.hosts(config.Orders) {
 		list = append(list, schedule{id: workflows.ReconcileID(s.Account)})

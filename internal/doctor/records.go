@@ -29,6 +29,8 @@ type records struct {
 	accountErr error
 	jobs       []scan.Job
 	jobsErr    error
+	rules      []postgres.RuleState
+	rulesErr   error
 }
 
 func (s Subject) readRecords(ctx context.Context) (db records) {
@@ -37,13 +39,16 @@ func (s Subject) readRecords(ctx context.Context) (db records) {
 	}
 	store, err := postgres.Open(ctx, s.Database)
 	if err != nil {
-		db.accountErr, db.jobsErr = err, err
+		db.accountErr, db.jobsErr, db.rulesErr = err, err, err
 		return db
 	}
 	defer store.Close()
 	db.account, db.accountErr = store.Account(ctx, s.Account)
 	if s.hosts(config.Scans) {
 		db.jobs, db.jobsErr = store.ScanJobs(ctx, s.Account)
+	}
+	if s.mayReadRules() {
+		db.rules, db.rulesErr = store.Rules(ctx)
 	}
 	return db
 }
@@ -53,7 +58,11 @@ const reachDatabase = "start the database, or correct DATABASE_URL: host, port, 
 func (s Subject) judgeRecords(r *report, db records) {
 	if db.err != nil {
 		r.add("database", Fail, db.err.Error(), reachDatabase)
-		for _, check := range []string{"schema version", "grants", "durability"} {
+		checks := []string{"schema version", "grants", "durability"}
+		if s.mayReadRules() {
+			checks = append(checks, notifications)
+		}
+		for _, check := range checks {
 			r.blind(check, "the database does not answer", "mend the database first")
 		}
 		return
@@ -62,6 +71,9 @@ func (s Subject) judgeRecords(r *report, db records) {
 	judgeSchema(r, db.found.Schema, migrations.Latest())
 	s.judgeGrants(r, db.found)
 	judgeDurability(r, db.found.Settings)
+	if s.mayReadRules() {
+		judgeRules(r, db)
+	}
 	if s.Exchange == nil {
 		judgeServerClock(r, db.found.Ahead)
 	}
@@ -188,4 +200,33 @@ func (s Subject) judgeAccount(r *report, db records) {
 		money = "real money"
 	}
 	r.okf(check, "%s at %s: %s", row.ID, row.RESTURL, money)
+}
+
+const notifications = "notifications"
+
+func (s Subject) mayReadRules() bool { return s.hosts(config.Proposals) || s.Role == config.Operator }
+
+// judgeRules names each rule whose service takes nothing. It is no failure:
+// trading does not rest on it.
+func judgeRules(r *report, db records) {
+	if db.rulesErr != nil {
+		r.blind(notifications, "the rules could not be read", "mend the schema and the grants first")
+		return
+	}
+	if len(db.rules) == 0 {
+		r.okf(notifications, "no rules: nobody is told; see starter notify add")
+		return
+	}
+	sound := true
+	for _, rule := range db.rules {
+		if rule.LastError == "" {
+			continue
+		}
+		sound = false
+		r.add(notifications, Warn, fmt.Sprintf("rule %s (%s): %d events wait, %d were given up: %s", rule.ID, rule.Service, rule.Open, rule.GivenUp, rule.LastError),
+			"mend the service, then: starter notify test "+rule.ID)
+	}
+	if sound {
+		r.okf(notifications, "%d rules, and their services take what they are told", len(db.rules))
+	}
 }

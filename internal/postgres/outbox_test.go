@@ -175,6 +175,25 @@ func TestAFactThatIsRolledBackIsNotTold(t *testing.T) {
 	require.Empty(t, d.told(""))
 }
 
+// A receiver that remembers what it has seen would throw away the new event of
+// an old number.
+func TestARestoredDatabaseGivesNoEventANumberThatItsLostFutureUsed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	halt := func(state trade.TradingState) int64 {
+		require.NoError(t, d.SetTradingState(ctx, account, state, "olga", "test"))
+		events := d.told("")
+		return events[len(events)-1].ID
+	}
+	first := halt(trade.Halted)
+	require.Equal(t, first+1, halt(trade.Active))
+	d.exec(`ALTER TABLE interlock.outbox DISABLE TRIGGER outbox_immutable`)
+	d.exec(`UPDATE interlock.outbox SET life = 'the one that was backed up'`)
+	restored := halt(trade.Halted)
+	require.GreaterOrEqual(t, restored, first+1_000_000)
+	require.Equal(t, restored+1, halt(trade.Active), "once in a life")
+}
+
 // Whoever reads on after the last ID must meet every event, however
 // transactions of many accounts overlap.
 func TestConcurrentCommittersLoseNoEvent(t *testing.T) {
