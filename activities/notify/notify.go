@@ -50,7 +50,7 @@ type Activities struct {
 
 const (
 	// Tries is how often an event is tried to be told before it is given up.
-	Tries = 12
+	Tries = 32
 
 	// TryWithin is when a try that nobody ended may be made again. It is well
 	// beyond what a sender takes.
@@ -62,7 +62,7 @@ const (
 )
 
 // Pause is how long to wait after a try that failed: 1 s, 3 s, 9 s and so on up
-// to an hour, four hours in all.
+// to an hour, a day in all.
 func Pause(attempt int) time.Duration {
 	pause := time.Second
 	for range attempt - 1 {

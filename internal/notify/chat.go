@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,19 +19,19 @@ import (
 
 // services by the scheme of their address. The addresses are shoutrrr's.
 var services = map[string]service{
-	"https":    {Webhook, sendWebhook, checkWebhook, showHost},
-	"http":     {Webhook, sendWebhook, checkWebhook, showHost},
-	"telegram": {"telegram", sendTelegram, checkTelegram, showScheme},
-	"slack":    {"slack", sendSlack, checkSlack, showScheme},
-	"discord":  {"discord", sendDiscord, checkDiscord, showScheme},
-	"smtp":     {"email", sendMail, checkMail, func(a *url.URL) string { return "smtp://…@" + a.Host + "/…" }},
+	"https":    {Webhook, "https://HOST/PATH", sendWebhook, checkWebhook, showHost},
+	"http":     {Webhook, "http://HOST/PATH", sendWebhook, checkWebhook, showHost},
+	"telegram": {"telegram", "telegram://TOKEN@telegram?chats=CHAT", sendTelegram, checkTelegram, showScheme},
+	"slack":    {"slack", "slack://hook:A-B-C@webhook", sendSlack, checkSlack, showScheme},
+	"discord":  {"discord", "discord://TOKEN@WEBHOOK-ID", sendDiscord, checkDiscord, showScheme},
+	"smtp":     {"email", "smtp://USER:PASSWORD@HOST:587/?from=A&to=B", sendMail, checkMail, func(a *url.URL) string { return "smtp://…@" + a.Host + "/…" }},
 }
 
 func showScheme(address *url.URL) string { return address.Scheme + "://…" }
 
 func checkTelegram(address *url.URL) error {
 	if token, chats := telegram(address); token == ":" || token == "" || len(chats) == 0 {
-		return errors.New("write the address as telegram://TOKEN@telegram?chats=CHAT")
+		return advice("it has no token, or no chat")
 	}
 	return nil
 }
@@ -58,6 +57,8 @@ func text(d outbox.Delivery) string {
 	return string(runes)
 }
 
+const telegramAPI = "https://api.telegram.org"
+
 // sendTelegram is our own: the library takes an answer that it cannot read,
 // and a connection that fails, for a success.
 func sendTelegram(ctx context.Context, s *Sender, address *url.URL, d outbox.Delivery) error {
@@ -67,7 +68,7 @@ func sendTelegram(ctx context.Context, s *Sender, address *url.URL, d outbox.Del
 		if err != nil {
 			return err
 		}
-		if err := s.post(ctx, s.telegram+"/bot"+token+"/sendMessage", body, nil); err != nil {
+		if err := s.post(ctx, telegramAPI+"/bot"+token+"/sendMessage", body, nil); err != nil {
 			return err
 		}
 	}
@@ -80,7 +81,7 @@ func checkSlack(address *url.URL) error {
 		return err
 	}
 	if service.Config.Token.IsAPIToken() {
-		return errors.New("give a Slack webhook, not an API token")
+		return advice("give a Slack webhook, not an API token")
 	}
 	return nil
 }
@@ -144,7 +145,7 @@ func checkMail(address *url.URL) error {
 		return err
 	}
 	if service.Config.SkipTLSVerify {
-		return errors.New("leave out skiptlsverify: a password would go to whoever answers")
+		return advice("leave out skiptlsverify: a password would go to whoever answers")
 	}
 	return nil
 }

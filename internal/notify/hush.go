@@ -11,11 +11,17 @@ import (
 	"interlock/internal/outbox"
 )
 
+// advice is an error of our own words, which hold nothing of an address.
+type advice string
+
+func (a advice) Error() string { return string(a) }
+
 // hush is err without anything of the target's secrets: libraries put the
 // whole address into their errors, plain or taken apart.
 func hush(err error, to outbox.Target) error {
-	if err == nil {
-		return nil
+	var own advice
+	if err == nil || errors.As(err, &own) {
+		return err
 	}
 	var transport *url.Error
 	if errors.As(err, &transport) {

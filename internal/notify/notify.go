@@ -22,9 +22,8 @@ const within = 10 * time.Second
 
 // Sender sends. Its zero value is not usable; New makes one.
 type Sender struct {
-	client   *http.Client
-	now      func() time.Time
-	telegram string // base URL of the service
+	client *http.Client
+	now    func() time.Time
 }
 
 // New makes a sender. Nothing is sent yet.
@@ -35,7 +34,7 @@ func New() *Sender {
 		client: &http.Client{Transport: transport, Timeout: within, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // what was signed for one place is not for another
 		}},
-		now: time.Now, telegram: "https://api.telegram.org",
+		now: time.Now,
 	}
 }
 
@@ -58,6 +57,7 @@ func (s *Sender) Send(ctx context.Context, d outbox.Delivery) error {
 // service is a way to tell somebody.
 type service struct {
 	name string
+	form string // of its addresses, for people
 	send func(context.Context, *Sender, *url.URL, outbox.Delivery) error
 	// check says what is wrong with an address.
 	check func(*url.URL) error
@@ -77,7 +77,7 @@ func Read(text string) (name, shown string, err error) {
 		return "", "", errors.New("the address must begin with https://, telegram://, slack://, discord:// or smtp://")
 	}
 	if err := s.check(address); err != nil {
-		return "", "", hush(err, outbox.Target{Address: outbox.Secret(text)})
+		return "", "", fmt.Errorf("write the address as %s: %w", s.form, hush(err, outbox.Target{Address: outbox.Secret(text)}))
 	}
 	return s.name, s.shown(address), nil
 }

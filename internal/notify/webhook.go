@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -45,7 +44,7 @@ func Sign(key outbox.Secret, timestamp string, body []byte) string {
 
 func checkWebhook(address *url.URL) error {
 	if address.Fragment != "" {
-		return errors.New("the address has a fragment, which is never sent")
+		return advice("the address has a fragment, which is never sent")
 	}
 	return nil
 }
