@@ -18,6 +18,8 @@ type campaign struct {
 	Statuses   map[string]int
 	Orders     int
 	Attempts   int
+	Events     int
+	HeardAgain int
 	Violations []map[string]string
 	Invalid    []string
 	Replay     string
@@ -48,6 +50,8 @@ func TestNothingIsDoubledOrLostUnderFaults(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, c.Orders, c.Statuses["EXECUTED"])
 	require.Greater(t, c.Attempts, c.Orders)
+	require.GreaterOrEqual(t, c.Events, c.Proposals)
+	require.Positive(t, c.HeardAgain)
 	require.Contains(t, c.Replay, "chaos --seed 5 --proposals 40 --duration 25s --rate 8")
 	dir := campaignFolder(t, progress)
 	defer os.RemoveAll(dir)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,9 +28,11 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	t.Parallel()
 	s := up(t, stateDir(t))
 	secrets := secretsOf(t, s.dir)
+	told := tellingAll(t, s)
 	_, demo, demoErr := s.run("demo", "--json")
 	said := demo + demoErr
 	for _, args := range [][]string{
+		{"notify", "list", "--json"}, {"notify", "test", "deaf"}, {"notify", "add", "deaf", "--url-file", "missing"}, {"doctor", "--json"},
 		{"status"}, {"token", "list", "--json"}, {"account", "list", "--json"}, {"audit", "export"}, {"policy", "set", "missing"},
 		{"execute", "nothing"}, {"scan", "show", "demo"}, {"migrate", "status"}, {"propose", "--market", "BTC-EUR", "--side", "x", "--quote", "1"},
 	} {
@@ -37,13 +40,20 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 		said += out + errs
 	}
 	require.Empty(t, found(secrets, "commands", []byte(said)))
+	require.Empty(t, found(told, "commands", []byte(said)))
 	for name, url := range s.urls() {
 		if strings.HasPrefix(name, "metrics") {
 			require.Empty(t, found(secrets, name, page(t, url)))
+			require.Empty(t, found(told, name, page(t, url)))
 		}
 	}
+	for _, rule := range []string{"hook", "deaf"} {
+		s.must("notify", "remove", rule, "--yes") // and with it the one place that keeps them
+	}
 	require.Empty(t, found(secrets, "tables", tables(t, s.urls()["owner"])))
+	require.Empty(t, found(told, "tables", tables(t, s.urls()["owner"])))
 	require.Empty(t, leaked(t, s.dir, secrets))
+	require.Empty(t, leaked(t, s.dir, told, "postgres"), "its files hold what its tables did")
 
 	require.NotEmpty(t, found(secrets, "planted", []byte("x"+secrets["token"])), "the search finds what is there")
 	planted := filepath.Join(s.dir, "logs", "planted.log")
@@ -92,15 +102,42 @@ func found(secrets map[string]string, where string, text []byte) []string {
 	return list
 }
 
+// tellingAll adds a rule whose webhook answers and one whose webhook cannot be
+// reached, and returns their secrets.
+func tellingAll(t *testing.T, s *stack) map[string]string {
+	t.Helper()
+	heard := make(chan string, 1000)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		heard <- string(body)
+	}))
+	t.Cleanup(func() { hook.CloseClientConnections(); hook.Close() })
+	told := map[string]string{}
+	for rule, base := range map[string]string{"hook": hook.URL, "deaf": "http://127.0.0.1:9"} {
+		secret := "hidden-path-of-" + rule
+		file := filepath.Join(t.TempDir(), "url")
+		require.NoError(t, os.WriteFile(file, []byte(base+"/"+secret), 0o600))
+		added := decode[struct{ SigningKey string }](t, s.must("notify", "add", rule, "--account", "*", "--url-file", file, "--json"))
+		require.NotEmpty(t, added.SigningKey)
+		told["address of "+rule], told["key of "+rule] = secret, added.SigningKey
+	}
+	s.must("notify", "test", "hook")
+	require.Contains(t, <-heard, `"kind":"test"`)
+	return told
+}
+
 // leaked looks through every file of a state folder but those that are there
-// to keep secrets, and the exchange's own.
-func leaked(t *testing.T, dir string, secrets map[string]string) []string {
+// to keep secrets, the exchange's own, and folders to be left out.
+func leaked(t *testing.T, dir string, secrets map[string]string, without ...string) []string {
 	t.Helper()
 	keepers := []string{"secrets.json", "exchange-keys.json", "stack.json", "exchange.state", "postgres/password"}
 	var list []string
 	files := 0
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(dir, path)
+		if err == nil && entry.IsDir() && slices.Contains(without, name) {
+			return filepath.SkipDir
+		}
 		if err != nil || !entry.Type().IsRegular() || slices.Contains(keepers, name) {
 			return nil //nolint:nilerr // a file may be gone by now
 		}

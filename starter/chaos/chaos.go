@@ -62,6 +62,7 @@ type campaign struct {
 	database *pgxpool.Pool
 	temporal client.Client
 	exchange *exchange
+	service  *service
 	board    *board
 	arming   arming
 	tally    *tally
@@ -117,10 +118,17 @@ func newCampaign(ctx context.Context, s Stack, p Plan, progress io.Writer) (*cam
 		c.database.Close()
 		return nil, err
 	}
+	if c.service, err = newService(p.stream(streamMoods)); err != nil {
+		c.close()
+		return nil, err
+	}
 	return c, nil
 }
 
 func (c *campaign) close() {
+	if c.service != nil {
+		c.service.close()
+	}
 	c.temporal.Close()
 	c.database.Close()
 	c.store.Close()
@@ -145,6 +153,7 @@ func (c *campaign) options() verify.Options {
 	return verify.Options{
 		Account: c.Account, Holder: c.Holder, Start: (paper.Config{}).WithMadeUp(madeUp).Balances,
 		Drift: decimal.New(5, -4), // a price moves by less than 0.01 % a second here
+		Heard: c.service.all(),
 	}
 }
 

@@ -63,6 +63,7 @@ const (
 	streamSpares
 	streamFaults
 	streamDisturbances
+	streamMoods
 )
 
 func (s Settings) stream(n uint64) *rand.Rand { return rand.New(rand.NewPCG(s.Seed, n)) }

@@ -20,9 +20,12 @@ type person struct {
 
 const actor = "starter chaos"
 
-// prepare makes the users and arms the exchange.
+// prepare lets the service be told, makes the users and arms the exchange.
 func (c *campaign) prepare(ctx context.Context) error {
-	var err error
+	err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
 	if c.prices, err = prices(ctx, c.Exchange); err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ type Report struct {
 	Attempts     int                `json:"attempts"`
 	Looks        int                `json:"looks"`
 	Differences  int                `json:"differences"`
+	Events       int                `json:"events"`     // that the service heard
+	HeardAgain   int                `json:"heardAgain"` // of them, more than once
 	Answers      map[string]int     `json:"answers"`
 	Violations   []verify.Violation `json:"violations"`
 	Invalid      []string           `json:"invalid"` // why it proves nothing
@@ -77,6 +79,10 @@ func (c *campaign) report(ctx context.Context) (Report, error) {
 	}
 	r.Violations = append([]verify.Violation{}, violations...)
 	r.Orders = len(ledger.Orders)
+	var forged int
+	if r.Events, r.HeardAgain, forged = c.service.counts(); forged > 0 {
+		r.Invalid = append(r.Invalid, fmt.Sprintf("%d requests to the service were not signed by ours", forged))
+	}
 	faults := c.tally.faultCounts()
 	faults[idsRepeat] = repeated(ledger)
 	r.fill(c.plan, faults, c.tally.disturbedCounts())

@@ -19,8 +19,8 @@ const settlePatience = 3 * time.Minute
 const rounds = 2
 
 // settle disarms everything, asks again for all that is free, waits until
-// nothing is being carried out, and lets our records be compared with the
-// exchange's once more. That something is still open at the end is no error
+// nothing is being carried out, lets our records be compared with the
+// exchange's once more, and waits until the service has been told. That something is still open at the end is no error
 // here: the checker says whether it had to be.
 func (c *campaign) settle(ctx context.Context) error {
 	if err := c.calm(ctx); err != nil {
@@ -39,7 +39,16 @@ func (c *campaign) settle(ctx context.Context) error {
 	if waiting != nil && ctx.Err() == nil {
 		c.sayf("not settled after %s: %v", settlePatience, waiting)
 	}
-	return c.compared(ctx)
+	if err := c.compared(ctx); err != nil {
+		return err
+	}
+	if err := c.eventually(ctx, settlePatience, c.told); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		c.sayf("not everything is told: %v", err)
+	}
+	return nil
 }
 
 // calm ends what disturbs and keeps what has been counted.

@@ -28,7 +28,8 @@ role, and sends proposals through it while the exchange misbehaves, workers are
 killed and frozen, workflows are reset, terminated and deleted, and database,
 Temporal and exchange are killed; Temporal is also set back to an older copy.
 When all is calm again and has settled, an independent checker compares the
-exchange's ledger with our tables and audit.
+exchange's ledger with our tables and audit, and both with what a webhook heard
+that is told everything and fails one time in five.
 
 The seed decides what is proposed and what breaks when. Processes and networks
 have their own timing, so the same seed repeats the plan, not every outcome.

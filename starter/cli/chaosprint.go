@@ -23,6 +23,7 @@ func printCampaign(out io.Writer, r chaos.Report) {
 	}
 	fmt.Fprintf(out, "%d orders at the exchange, %d unresolved on the way, %d claimed again, %d attempts, %d looks, %d differences\n",
 		r.Orders, r.Unresolved, r.Reclaimed, r.Attempts, r.Looks, r.Differences)
+	fmt.Fprintf(out, "%d events heard, %d times one of them again\n", r.Events, r.HeardAgain)
 	for _, v := range r.Violations {
 		fmt.Fprintf(out, "VIOLATION %s: %s: %s\n", v.Rule, v.Subject, v.Detail)
 	}

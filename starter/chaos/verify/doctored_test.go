@@ -416,6 +416,38 @@ var doctored = []struct {
 		p.Records.Audit = slices.DeleteFunc(p.Records.Audit, func(r AuditRow) bool { return r.Kind == kindDiffers })
 		p.rechain()
 	}, []string{AuditCompares}},
+	{"everything heard, and some of it again", func(p *pair) { p.hear(); p.hear() }, nil},
+	{"an event that is not heard", func(p *pair) { p.hear(); p.Options.Heard = p.Options.Heard[1:] }, []string{EventsTold}},
+	{"nothing heard", func(p *pair) { p.Options.Heard = []Heard{} }, []string{EventsTold}},
+	{"an event that nothing was", func(p *pair) {
+		p.hear()
+		p.Options.Heard = append(p.Options.Heard, Heard{1 << 40, "executed", "p-expired"})
+	}, []string{EventsTold}},
+	{"events heard in another order", func(p *pair) {
+		p.hear()
+		heard := p.Options.Heard
+		for i, h := range heard {
+			if j := slices.IndexFunc(heard[i+1:], func(o Heard) bool { return o.ProposalID == h.ProposalID }); j >= 0 {
+				heard[i], heard[i+1+j] = heard[i+1+j], heard[i]
+				return
+			}
+		}
+		panic("the stored run has no proposal of two events")
+	}, []string{EventsTold}},
+	{"one number for two events", func(p *pair) {
+		p.hear()
+		last := len(p.Options.Heard) - 1
+		p.Options.Heard[last].ID = p.Options.Heard[0].ID
+	}, []string{EventsTold}},
+}
+
+// hear lets a service hear what the audit tells, once more.
+func (p *pair) hear() {
+	for i, row := range p.Records.Audit {
+		if kind, is := eventKinds[row.Kind]; is && row.Chain == p.Options.Account {
+			p.Options.Heard = append(p.Options.Heard, Heard{int64(i), kind, orEmpty(row.ProposalID)})
+		}
+	}
 }
 
 // halt sets a scope's state just before the last attempt of a proposal began,

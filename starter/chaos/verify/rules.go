@@ -49,6 +49,8 @@ const (
 	AuditPolicies  = "audit-policies"
 	AuditControls  = "audit-controls"
 	AuditCompares  = "audit-comparisons"
+
+	EventsTold = "events-told"
 )
 
 // Rule is one promise that Check holds a run to.
@@ -107,5 +109,7 @@ func Rules() []Rule {
 		{AuditPolicies, "Every policy version in the audit is the one that is stored."},
 		{AuditControls, "Every scope's trading state is the last one that the audit says was set, by people or by an alarm."},
 		{AuditCompares, "Every comparison that found differences has its audit row, and every contradiction its alarm."},
+
+		{EventsTold, "What the audit says was blocked, failed, unresolved or executed was heard by the service that is told, at least once, under one number each, and in the audit's order for each proposal."},
 	}
 }
