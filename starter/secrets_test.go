@@ -149,7 +149,7 @@ func leaked(t *testing.T, dir string, secrets map[string]string, without ...stri
 		return nil
 	})
 	require.NoError(t, err)
-	require.Greater(t, files, 20)
+	require.Greater(t, files, 5)
 	return list
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -20,6 +21,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -90,6 +92,7 @@ func TestTypeScriptFrontendsDriveProposalsToOneOrderEach(t *testing.T) {
 	t.Parallel()
 	f := newFrontend(t)
 	f.slowOrders(2000)
+	told := f.follows()
 
 	f.says("temporal-demo.js", "t", `
 		watched t-1 PENDING
@@ -133,6 +136,74 @@ func TestTypeScriptFrontendsDriveProposalsToOneOrderEach(t *testing.T) {
 	require.EqualValues(t, 7, executes.Load(), "a lost answer is looked up, not asked for again")
 	require.Len(t, ledger(t, f.stack), 5)
 	require.Contains(t, f.must("audit", "verify"), "sound")
+	told.all()
+}
+
+// follower is the program that prints what happens, on a line that breaks three
+// times, each time after an event.
+type follower struct {
+	*frontend
+
+	cmd         *exec.Cmd
+	lines       chan string
+	connections atomic.Int32
+}
+
+func (f *frontend) follows() *follower {
+	f.t.Helper()
+	w := &follower{frontend: f, cmd: f.command("dist/events-demo.js", "0"), lines: make(chan string, 1000)}
+	w.cmd.Env = append(w.cmd.Env, "INTERLOCK_URL="+f.behind(func(r *http.Response) error {
+		if w.connections.Add(1) <= 3 {
+			r.Body = &breaking{r.Body}
+		}
+		return nil
+	}))
+	out, err := w.cmd.StdoutPipe()
+	require.NoError(f.t, err)
+	require.NoError(f.t, w.cmd.Start())
+	go func() {
+		defer close(w.lines)
+		for text := bufio.NewScanner(out); text.Scan(); {
+			w.lines <- text.Text()
+		}
+	}()
+	return w
+}
+
+// breaking is a body that breaks once it has brought an event.
+type breaking struct{ io.ReadCloser }
+
+func (b *breaking) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if bytes.Contains(p[:n], []byte("data: ")) {
+		return n, errors.New("the line breaks")
+	}
+	return n, err
+}
+
+// all expects every event of the user, each once and in their order, and ends
+// the program.
+func (w *follower) all() {
+	w.t.Helper()
+	store, err := postgres.Open(w.t.Context(), w.urls()["owner"])
+	require.NoError(w.t, err)
+	defer store.Close()
+	events, err := store.Events(w.t.Context(), "paper", "demo", 0, 1000)
+	require.NoError(w.t, err)
+	require.Greater(w.t, len(events), 5)
+	for _, e := range events {
+		select {
+		case line := <-w.lines:
+			require.Equal(w.t, fmt.Sprintf("%d %s %s", e.ID, e.Kind, e.Text()), line)
+		case <-time.After(30 * time.Second):
+			w.t.Fatalf("event %d was not told", e.ID)
+		}
+	}
+	require.Greater(w.t, w.connections.Load(), int32(3), "the line broke")
+	require.NoError(w.t, w.cmd.Process.Signal(syscall.SIGINT))
+	more, open := <-w.lines
+	require.False(w.t, open, "nothing twice: %s", more)
+	require.NoError(w.t, w.cmd.Wait(), "Ctrl-C ends it")
 }
 
 // probe asks through a worker that is frozen, and says each time it asks.
@@ -251,19 +322,24 @@ func (f *frontend) slowOrders(ms int) {
 // losesFirstExecute is the API behind a line that breaks after the API has
 // answered its first execute.
 func (f *frontend) losesFirstExecute(executes *atomic.Int32) string {
-	f.t.Helper()
-	target, err := url.Parse(f.urls()["api"])
-	require.NoError(f.t, err)
-	line := httputil.NewSingleHostReverseProxy(target)
-	line.ModifyResponse = func(r *http.Response) error {
+	return f.behind(func(r *http.Response) error {
 		if r.Request.URL.Path == "/api/trading/execute" && executes.Add(1) == 1 {
 			return errors.New("the line breaks")
 		}
 		return nil
-	}
+	})
+}
+
+// behind is the API behind a line that does something to its answers.
+func (f *frontend) behind(change func(*http.Response) error) string {
+	f.t.Helper()
+	target, err := url.Parse(f.urls()["api"])
+	require.NoError(f.t, err)
+	line := httputil.NewSingleHostReverseProxy(target)
+	line.ModifyResponse, line.ErrorLog = change, log.New(io.Discard, "", 0)
 	line.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	server := httptest.NewServer(line)
-	f.t.Cleanup(server.Close)
+	f.t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	return server.URL
 }
 

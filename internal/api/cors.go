@@ -17,8 +17,8 @@ func crossOrigin(next http.Handler, origins []string) http.Handler {
 	return cors.New(cors.Options{
 		AllowOriginFunc: func(origin string) bool { return slices.Contains(origins, origin) },
 		AllowedMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete},
-		AllowedHeaders:  []string{"Authorization", "Content-Type", "Last-Event-ID"},
-		ExposedHeaders:  []string{"Retry-After"},
+		AllowedHeaders:  []string{"Authorization", "Content-Type", lastEventID},
+		ExposedHeaders:  []string{"Retry-After", lastEventID},
 		MaxAge:          remembered, OptionsSuccessStatus: http.StatusNoContent,
 	}).Handler(next)
 }

@@ -28,7 +28,8 @@ type Events interface {
 const TooManyStreams = "TOO_MANY_STREAMS"
 
 const (
-	eventsPath = "/api/trading/events"
+	eventsPath  = "/api/trading/events"
+	lastEventID = "Last-Event-ID"
 
 	// streamsEach is how many streams one user may hold.
 	streamsEach = 5
@@ -60,9 +61,13 @@ var eventType = reflect.TypeFor[EventView]()
 func (s *server) registerEvents(api huma.API) {
 	op := operation("streamEvents", http.MethodGet, eventsPath, "Follow your events as they happen",
 		describe(`An operator follows those of every user of the account. Server-sent events: id is the event's, event its kind, data the event in JSON. Send the last id you have seen as Last-Event-ID to go on
-after it: nothing is missed, and nothing comes twice. A stream ends by itself after some minutes; connect again.`))
+after it: nothing is missed, and nothing comes twice. The answer's Last-Event-ID says after which event it begins. A stream ends by
+itself after some minutes; connect again.`))
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "Events, and comments that keep the connection alive",
+		Headers: map[string]*huma.Header{lastEventID: {
+			Description: "After which event the stream begins", Schema: &huma.Schema{Type: huma.TypeInteger, Format: "int64"},
+		}},
 		Content: map[string]*huma.MediaType{"text/event-stream": {
 			Schema: api.OpenAPI().Components.Schemas.Schema(eventType, true, "EventView"),
 		}},
@@ -129,7 +134,7 @@ func (s *server) startAfter(ctx context.Context, given string) (int64, error) {
 	if given != "" {
 		after, err := strconv.ParseInt(given, 10, 64)
 		if err != nil || after < 0 {
-			return 0, problem(http.StatusBadRequest, InvalidRequest, "Last-Event-ID: %q is no event's ID", clipped(given))
+			return 0, problem(http.StatusBadRequest, InvalidRequest, lastEventID+": %q is no event's ID", clipped(given))
 		}
 		return after, nil
 	}
@@ -159,12 +164,13 @@ type listener struct {
 func (l *listener) listen(ctx context.Context) {
 	_ = l.control.SetReadDeadline(time.Time{}) // else the request's own would end it
 	l.w.Header().Set("Content-Type", "text/event-stream")
+	l.w.Header().Set(lastEventID, strconv.FormatInt(l.after, 10))
 	ctx, cancel := context.WithTimeout(ctx, streamLife)
 	defer cancel()
 	poll, beat := time.NewTicker(streamPoll), time.NewTicker(streamBeat)
 	defer poll.Stop()
 	defer beat.Stop()
-	err := l.write([]byte("retry: 2000\n\n"))
+	err := l.write(fmt.Appendf(nil, "retry: 2000\nid: %d\n\n", l.after))
 	for err == nil {
 		if err = l.tell(ctx); err != nil {
 			break

@@ -54,6 +54,7 @@ func (d *door) listen(header ...string) *stream {
 	}()
 	d.t.Cleanup(cancel)
 	require.Equal(d.t, "retry: 2000", s.next())
+	require.Equal(d.t, "id: "+answer.Header.Get("Last-Event-ID"), s.next(), "who is cut off before anything happened goes on from here")
 	return s
 }
 

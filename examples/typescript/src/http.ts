@@ -3,12 +3,14 @@
 // speaks for one user: keep it in your backend, never in a page.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import createClient, { type Client } from "openapi-fetch";
 import { closed } from "./contract.js";
 import type { components, paths } from "./openapi.js";
 
 type Schemas = components["schemas"];
 export type Proposal = Schemas["ProposalView"];
+export type Event = Schemas["EventView"];
 
 /** Refused is an answer that is not a success; problem.code says why, and
  * problem.blocks lists every check that did not pass. */
@@ -94,6 +96,35 @@ export class Proposals {
       last = now.status;
       yield now;
     }
+  }
+
+  /** events yields what happens to the user, from now on or after an event that
+   * was seen. It connects again by itself, and misses nothing: keep the id of
+   * the last one, and go on after it when your backend starts again. */
+  async *events(stop: AbortSignal, after?: number): AsyncGenerator<Event, void> {
+    for (; !stop.aborted; await pause(2000, undefined, { signal: stop }).catch(() => {})) {
+      try {
+        const { body, from } = await this.listen(stop, after);
+        after = from;
+        for await (const { data } of body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())) {
+          const event = JSON.parse(data) as Event;
+          after = event.id;
+          yield event;
+        }
+      } catch (fault) {
+        if (fault instanceof Refused) unlessPassing(fault); // whatever else ended it: connect again
+      }
+    }
+  }
+
+  private async listen(stop: AbortSignal, after?: number): Promise<{ body: ReadableStream<Uint8Array<ArrayBuffer>>; from: number }> {
+    const { data, error, response } = await this.api.GET("/api/trading/events", {
+      params: { header: after === undefined ? {} : { "Last-Event-ID": String(after) } },
+      parseAs: "stream",
+      fetch: (request) => fetch(request, { signal: stop, redirect: "error" }),
+    });
+    if (error) throw new Refused(error);
+    return { body: data as ReadableStream<Uint8Array<ArrayBuffer>>, from: Number(response.headers.get("Last-Event-ID")) };
   }
 
   /** settled waits until a request without an answer has won the claim or can

@@ -31,7 +31,8 @@ export interface paths {
         /**
          * Follow your events as they happen
          * @description An operator follows those of every user of the account. Server-sent events: id is the event's, event its kind, data the event in JSON. Send the last id you have seen as Last-Event-ID to go on
-         *     after it: nothing is missed, and nothing comes twice. A stream ends by itself after some minutes; connect again.
+         *     after it: nothing is missed, and nothing comes twice. The answer's Last-Event-ID says after which event it begins. A stream ends by
+         *     itself after some minutes; connect again.
          */
         get: operations["streamEvents"];
         put?: never;
@@ -1224,6 +1225,8 @@ export interface operations {
             /** @description Events, and comments that keep the connection alive */
             200: {
                 headers: {
+                    /** @description After which event the stream begins */
+                    "Last-Event-ID"?: number;
                     [name: string]: unknown;
                 };
                 content: {
