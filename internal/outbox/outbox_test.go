@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -59,6 +61,16 @@ func TestNoVerbNoLogAndNoJSONShowsASecret(t *testing.T) {
 		require.NotContains(t, text.String(), secret)
 	}
 	require.Equal(t, "whk_1", to.SigningKey.Reveal())
+}
+
+func TestEveryKindIsInTheDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/notifications.md")
+	require.NoError(t, err)
+	var kinds []Kind
+	for _, line := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ").FindAllStringSubmatch(string(text), -1) {
+		kinds = append(kinds, Kind(line[1]))
+	}
+	require.Equal(t, Kinds(), kinds)
 }
 
 // Bodies are the database's; whatever they hold, a person is told something.
