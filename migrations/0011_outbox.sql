@@ -213,7 +213,7 @@ GRANT SELECT ON interlock.notification_rules TO interlock_proposals;
 GRANT SELECT ON interlock.deliveries TO interlock_proposals, interlock_operator;
 GRANT UPDATE (attempts, due_at, delivered_at, given_up_at, last_error) ON interlock.deliveries TO interlock_proposals;
 GRANT INSERT, SELECT (id, account_id, user_id, kinds, service, shown, created_by, created_at, removed_at),
-	UPDATE (address, signing_key, removed_at) ON interlock.notification_rules TO interlock_operator;
+	UPDATE ON interlock.notification_rules TO interlock_operator;
 GRANT UPDATE (given_up_at, last_error) ON interlock.deliveries TO interlock_operator;
 
 ---- create above / drop below ----

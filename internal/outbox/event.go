@@ -62,7 +62,7 @@ func ParseKinds(names []string) ([]Kind, error) {
 	for _, name := range names {
 		kind := Kind(strings.ReplaceAll(strings.TrimSpace(name), "-", "_"))
 		if !slices.Contains(Kinds(), kind) {
-			return nil, fmt.Errorf("kinds: %q is none; they are %s", name, Names(Kinds()))
+			return nil, fmt.Errorf("%q is no kind; they are %s", name, Names(Kinds()))
 		}
 		kinds = append(kinds, kind)
 	}

@@ -40,7 +40,7 @@ func TestKindsAreReadAsTheyAreTyped(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []Kind{Waiting, BudgetExhausted, FailureRate}, kinds)
 	_, err = ParseKinds([]string{"waiting", "tset"})
-	require.EqualError(t, err, `kinds: "tset" is none; they are `+Names(Kinds()))
+	require.EqualError(t, err, `"tset" is no kind; they are `+Names(Kinds()))
 	_, err = ParseKinds([]string{"test"})
 	require.Error(t, err, "a test goes to the rule that is tested")
 }

@@ -10,12 +10,18 @@ import (
 	"interlock/internal/outbox"
 )
 
+// insertRuleSQL also gives a removed rule's name to another. It names no
+// excluded column: whoever adds rules may not read addresses.
 const insertRuleSQL = `
-	INSERT INTO interlock.notification_rules (id, account_id, user_id, kinds, service, address, signing_key, shown, created_by)
-	VALUES (@id, @account, nullif(@user, ''), @kinds, @service, @address, @key, @shown, @actor)`
+	INSERT INTO interlock.notification_rules AS r (id, account_id, user_id, kinds, service, address, signing_key, shown, created_by)
+	VALUES (@id, @account, nullif(@user, ''), @kinds, @service, @address, @key, @shown, @actor)
+	ON CONFLICT (id) DO UPDATE SET (account_id, user_id, kinds, service, address, signing_key, shown, created_by, created_at, removed_at) =
+		(@account, nullif(@user, ''), @kinds, @service, @address, @key, @shown, @actor, clock_timestamp(), NULL)
+	WHERE r.removed_at IS NOT NULL`
 
 // AddRule lets a rule hold for what happens from now on. Its secrets are in no
-// record but the rule's own row. ErrInvalid for an account that does not exist.
+// record but the rule's own row. ErrNotFound for an account that does not
+// exist, ErrConflict when a rule of this name is in force.
 func (s *Store) AddRule(ctx context.Context, r outbox.Rule, to outbox.Target, actor string) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if r.AccountID != AllAccounts {
@@ -23,12 +29,15 @@ func (s *Store) AddRule(ctx context.Context, r outbox.Rule, to outbox.Target, ac
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, insertRuleSQL, pgx.StrictNamedArgs{
+		tag, err := tx.Exec(ctx, insertRuleSQL, pgx.StrictNamedArgs{
 			"id": r.ID, "account": r.AccountID, "user": r.UserID, "kinds": texts(r.Kinds), "service": to.Service,
 			"address": string(to.Address), "key": string(to.SigningKey), "shown": r.Shown, "actor": actor,
 		})
 		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return fmt.Errorf("%w: there is one of this name; remove it first", ErrConflict)
 		}
 		return appendAudit(ctx, tx, ruleAudit("notify.added", r, actor))
 	})
@@ -72,12 +81,16 @@ func (r ruleRow) rule() outbox.Rule {
 	}
 }
 
+// ownSQL are the deliveries of a rule, without those of one before it that had
+// its name.
+const ownSQL = `interlock.deliveries d JOIN interlock.outbox e ON e.id = d.event_id WHERE d.rule_id = r.id AND e.at >= r.created_at`
+
 const rulesSQL = `
 	SELECT r.id, r.account_id, coalesce(r.user_id, '') AS user_id, r.kinds, r.service, r.shown, r.created_by, r.created_at, r.removed_at,
 		(SELECT count(*) FROM interlock.deliveries d WHERE d.rule_id = r.id AND ` + openSQL + `) AS open,
-		(SELECT count(*) FROM interlock.deliveries d WHERE d.rule_id = r.id AND d.given_up_at IS NOT NULL) AS given_up,
-		coalesce((SELECT d.last_error FROM interlock.deliveries d WHERE d.rule_id = r.id AND d.last_error <> ''
-			AND d.delivered_at IS NULL ORDER BY d.event_id DESC LIMIT 1), '') AS last_error
+		(SELECT count(*) FROM ` + ownSQL + ` AND d.given_up_at IS NOT NULL) AS given_up,
+		coalesce((SELECT d.last_error FROM ` + ownSQL + ` AND d.last_error <> '' AND d.delivered_at IS NULL
+			ORDER BY d.event_id DESC LIMIT 1), '') AS last_error
 	FROM interlock.notification_rules r WHERE r.removed_at IS NULL OR r.id = @id ORDER BY r.created_at, r.id`
 
 // RuleState is a rule with what became of its events.
