@@ -52,6 +52,7 @@ func cells(t *testing.T) map[string]cell {
 		// A stream has no end; one that is let in is told that it asked for nonsense.
 		"GET /api/trading/events":                {nil, 400, 0, false},
 		"GET /api/trading/state":                 {nil, 200, 0, false},
+		"GET /api/trading/cancel-open":           {nil, 200, 0, false},
 		"POST /api/trading/halt":                 {reason, 200, 0, false},
 		"POST /api/trading/resume":               {reason, 200, 0, false},
 		"POST /api/trading/budgets/{user}/clear": {reason, 200, 0, false},
@@ -142,6 +143,9 @@ func TestEveryCellOfRouteAndRole(t *testing.T) {
 	}
 	require.Equal(t, 200, d.send("PUT", "/api/trading/policy", policyText(t), d.in(view.Trader, "bert", account)...).status)
 	require.Equal(t, 200, d.send("PUT", "/api/trading/policy", policyText(t), d.in(view.Trader, "anna", "other")...).status)
+	require.NoError(t, d.owner.HaltAndCancel(ctx, view.AllAccounts, "olga", "test"))
+	require.NoError(t, d.owner.GiveUpCancelOpen(ctx, view.AllAccounts, "olga", "test"))
+	require.NoError(t, d.owner.SetTradingState(ctx, view.AllAccounts, trade.Active, "olga", "test"))
 	n := 0
 	for _, route := range slices.Sorted(maps.Keys(all)) {
 		c := all[route]

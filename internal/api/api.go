@@ -61,6 +61,8 @@ type Controls interface {
 	TradingStates(ctx context.Context) ([]view.Control, error)
 	SetTradingState(ctx context.Context, scope string, state trade.TradingState, actor, reason string) error
 	Reduce(ctx context.Context, scope, actor, reason string) error
+	HaltAndCancel(ctx context.Context, scope, actor, reason string) error
+	CancelOpens(ctx context.Context, scope string) ([]view.CancelOpen, error)
 	ClearBudget(ctx context.Context, user, actor, reason string) error
 }
 

@@ -19,8 +19,12 @@ func (s *server) registerOperator(api huma.API) {
 	huma.Register(api, operation("getTradingState", http.MethodGet, "/api/trading/state", "Read what your account may do, and all accounts together",
 		describe("Of the two the stricter one counts.")), s.tradingState)
 	huma.Register(api, operation("haltTrading", http.MethodPost, "/api/trading/halt", "Stop trading at once",
-		describe(`When it is answered, no attempt to place an order begins any more; orders at the exchange stay. It holds with Temporal down.
-It never lets anything trade more: reducing what is halted is refused.`), takes(view.Operator), refuses(http.StatusConflict)), s.halt)
+		describe(`When it is answered, no attempt to place an order begins any more; orders at the exchange stay, unless cancelOpen asks the orders
+workers to cancel them. It holds with Temporal down. It never lets anything trade more: reducing what is halted is refused.`),
+		takes(view.Operator), refuses(http.StatusConflict)), s.halt)
+	huma.Register(api, operation("getCancelOpen", http.MethodGet, "/api/trading/cancel-open", "Read what became of your account's open orders since a halt asked to cancel them",
+		describe(`Of the last halt that asked. It is complete when every order has ended and nothing that was sent before the halt can still appear;
+until then, resuming is refused.`), takes(view.Operator), refuses(http.StatusNotFound)), s.cancelOpen)
 	huma.Register(api, operation("resumeTrading", http.MethodPost, "/api/trading/resume", "Let trading go on",
 		describe("Nothing is sent by itself. All accounts can be resumed here only by an operator of the only one."),
 		takes(view.Operator), refuses(http.StatusConflict)), s.resume)
@@ -35,10 +39,11 @@ It never lets anything trade more: reducing what is halted is refused.`), takes(
 
 // HaltBody stops an account, or all of them.
 type HaltBody struct {
-	Account  string `json:"account,omitempty" maxLength:"100" doc:"Yours, which is also meant when it is left out"`
-	All      bool   `json:"all,omitempty" doc:"Every account"`
-	Reducing bool   `json:"reducing,omitempty" doc:"Still allow sells of what is held"`
-	Reason   string `json:"reason" maxLength:"500" doc:"Why; kept in the audit"`
+	Account    string `json:"account,omitempty" maxLength:"100" doc:"Yours, which is also meant when it is left out"`
+	All        bool   `json:"all,omitempty" doc:"Every account"`
+	Reducing   bool   `json:"reducing,omitempty" doc:"Still allow sells of what is held"`
+	CancelOpen bool   `json:"cancelOpen,omitempty" doc:"Also cancel every open order; of all accounts only if yours is the only one"`
+	Reason     string `json:"reason" maxLength:"500" doc:"Why; kept in the audit"`
 }
 
 // ResumeBody lets an account, or all of them, trade again.
@@ -94,22 +99,35 @@ func (s *server) states(ctx context.Context) ([]view.Control, *Problem) {
 
 func (s *server) halt(ctx context.Context, in *haltInput) (*controlsOutput, error) {
 	scope, refusal := s.scope(ctx, in.Body.Account, in.Body.All, in.Body.Reason)
+	switch {
+	case refusal != nil:
+	case in.Body.CancelOpen && in.Body.Reducing:
+		refusal = invalid(errors.New("cancelOpen: would cancel the sells that reducing allows; use one of them"))
+	case in.Body.CancelOpen && scope == view.AllAccounts:
+		refusal = s.onlyAccount(ctx, "it would cancel orders of accounts that you do not operate; starter halt does that")
+	}
 	if refusal != nil {
 		return nil, refusal
 	}
-	return s.setState(ctx, func(ctx context.Context) error {
-		if in.Body.Reducing {
-			return s.Store.Reduce(ctx, scope, whoAsks(ctx).UserID, in.Body.Reason)
-		}
-		return s.Store.SetTradingState(ctx, scope, trade.Halted, whoAsks(ctx).UserID, in.Body.Reason)
-	})
+	set := s.Store.Reduce
+	switch {
+	case in.Body.CancelOpen:
+		set = s.Store.HaltAndCancel
+	case !in.Body.Reducing:
+		set = s.haltOnly
+	}
+	return s.setState(ctx, func(ctx context.Context) error { return set(ctx, scope, whoAsks(ctx).UserID, in.Body.Reason) })
+}
+
+func (s *server) haltOnly(ctx context.Context, scope, actor, reason string) error {
+	return s.Store.SetTradingState(ctx, scope, trade.Halted, actor, reason)
 }
 
 // resume takes care that an operator of one account lets no other trade.
 func (s *server) resume(ctx context.Context, in *resumeInput) (*controlsOutput, error) {
 	scope, refusal := s.scope(ctx, in.Body.Account, in.Body.All, in.Body.Reason)
 	if refusal == nil && scope == view.AllAccounts {
-		refusal = s.onlyAccount(ctx)
+		refusal = s.onlyAccount(ctx, "it would let accounts trade that you do not operate; starter resume does that")
 	}
 	if refusal != nil {
 		return nil, refusal
@@ -135,11 +153,12 @@ func (s *server) scope(ctx context.Context, account string, all bool, reason str
 	return who.AccountID, nil
 }
 
-func (s *server) onlyAccount(ctx context.Context) *Problem {
+// onlyAccount refuses, for a reason, where there are other accounts.
+func (s *server) onlyAccount(ctx context.Context, why string) *Problem {
 	states, refusal := s.states(ctx)
 	own := whoAsks(ctx).AccountID
 	if refusal == nil && slices.ContainsFunc(states, func(c view.Control) bool { return c.Scope != view.AllAccounts && c.Scope != own }) {
-		refusal = s.forbid(ctx, forbidden("it would let accounts trade that you do not operate; starter resume does that"))
+		refusal = s.forbid(ctx, forbidden("%s", why))
 	}
 	return refusal
 }

@@ -3,7 +3,9 @@ package api_test
 import (
 	"errors"
 	"testing"
+	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/api"
@@ -49,6 +51,44 @@ func TestAnOperatorStopsAndResumesTradingWithTemporalDown(t *testing.T) {
 	require.Equal(t, []any{"olga", "calm"}, []any{states[0].Actor, states[0].Reason})
 	require.Equal(t, 6, d.rows(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'trading.state' AND actor = 'olga'
 		AND body->'verified'->>'user' = 'olga' AND body->'verified'->>'role' = 'operator' AND body->'verified'->>'proof' = 'token'`))
+}
+
+func TestAnOperatorHasEveryOpenOrderCancelledAndReadsWhatBecameOfThem(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	olga := d.in(view.Operator, "olga", account)
+	halt := func(body map[string]any) reply {
+		body["reason"] = "fear"
+		return d.send("POST", "/api/trading/halt", body, olga...)
+	}
+	require.Equal(t, 404, d.send("GET", "/api/trading/cancel-open", nil, olga...).status)
+	require.Equal(t, 400, halt(map[string]any{"cancelOpen": true, "reducing": true}).status)
+	r := halt(map[string]any{"cancelOpen": true})
+	require.Equal(t, 200, r.status, r.text)
+	require.Equal(t, "HALTED", state(r, account))
+	r = d.send("GET", "/api/trading/cancel-open", nil, olga...)
+	require.Equal(t, []any{"waiting", "olga", "fear"}, []any{r.body["state"], r.body["actor"], r.body["reason"]})
+
+	c, err := d.owner.TakeCancelOpen(ctx, account, "worker", time.Minute)
+	require.NoError(t, err)
+	order := trade.CancelledOrder{Market: "BTC-EUR", OrderID: "o1", ProposalID: "p", Result: trade.CancelOpenCancelled, Status: "canceled", FilledAmount: decimal.RequireFromString("0.001")}
+	require.NoError(t, d.owner.NoteCancelled(ctx, *c, order))
+	_, err = d.owner.ConcludeCancelOpen(ctx, *c, []trade.Obstacle{{ProposalID: "q", Why: "it may still appear"}})
+	require.NoError(t, err)
+	r = d.send("GET", "/api/trading/cancel-open", nil, olga...)
+	require.Equal(t, "under way", r.body["state"])
+	require.Contains(t, r.text, `"filledAmount":"0.001"`)
+	require.Contains(t, r.text, `"why":"it may still appear"`)
+	require.Equal(t, 409, d.send("POST", "/api/trading/resume", map[string]any{"reason": "calm"}, olga...).status)
+
+	_, err = d.owner.ConcludeCancelOpen(ctx, *c, nil)
+	require.NoError(t, err)
+	require.Equal(t, "complete", d.send("GET", "/api/trading/cancel-open", nil, olga...).body["state"])
+	require.Equal(t, 200, d.send("POST", "/api/trading/resume", map[string]any{"reason": "calm"}, olga...).status)
+
+	require.Equal(t, 200, halt(map[string]any{"cancelOpen": true, "all": true}).status, "the only account")
+	d.account("other")
+	require.Equal(t, 403, halt(map[string]any{"cancelOpen": true, "all": true}).status, "others' orders are not theirs to cancel")
 }
 
 func TestStoppingNeverLetsAnythingTradeMore(t *testing.T) {

@@ -120,4 +120,52 @@ var table = []mutant{
 		file: "workflows/changes.go", old: "workflow.DefaultVersion, 1) == 1", new: "workflow.DefaultVersion, 1) <= 1",
 		pkg: "./workflows", test: "TestEveryStoredHistoryReplays",
 	},
+	{
+		name: "requests counted without a lock", why: "workers together ask more than the exchange allows, and are banned",
+		file: "migrations/0007_requests.sql",
+		old:  "\tSELECT * INTO b FROM request_budgets WHERE account_id = account FOR UPDATE;\n\tIF NOT FOUND",
+		new:  "\tSELECT * INTO b FROM request_budgets WHERE account_id = account;\n\tIF NOT FOUND",
+		pkg:  "./internal/postgres", test: "TestRivalsAreGrantedNoMoreThanTheLimitInAnyWindow",
+	},
+	{
+		name: "an ID closed beside who stores it", why: "a proposal that an earlier system began is executed here",
+		file: "migrations/0008_handover.sql",
+		old:  "\tPERFORM pg_advisory_xact_lock_shared(hashtextextended('interlock closed elsewhere', 0));\n", new: "",
+		pkg: "./internal/postgres", test: "TestRivalsOfAClosedIDLeaveNoOpenProposal",
+	},
+	{
+		name: "an account resumed beside its cancel-open", why: "orders are cancelled that were placed after the resume",
+		file: "internal/postgres/cancelopen.go",
+		old:  "\tif state != trade.Halted {\n\t\tlist", new: "\tif false {\n\t\tlist",
+		pkg: "./internal/postgres", test: "TestNothingIsCompleteWhileTheAccountMayTrade",
+	},
+	{
+		name: "complete although more may appear", why: "an order of a lost future stays open",
+		file: "internal/postgres/cancelopen.go",
+		old:  "\tcase c.Began.Before(*from):\n", new: "\tcase false:\n",
+		pkg: "./internal/postgres", test: "TestARestartedDatabaseWaitsForWhatItMayHaveLost",
+	},
+	{
+		name: "one person counted twice", why: "four eyes are met by one person with two tokens",
+		file: "internal/trade/override.go",
+		old:  "slices.DeleteFunc(slices.Compact(list),", new: "slices.DeleteFunc(list,",
+		pkg: "./internal/postgres", test: "TestFourEyesNeedASecondVerifiedPersonWhateverTheDoor",
+	},
+	{
+		name: "events numbered without a lock", why: "an event appears below a number that was seen, and is missed",
+		file: "migrations/0011_outbox.sql",
+		old:  "\tPERFORM pg_advisory_xact_lock(hashtextextended('interlock outbox', 0));\n", new: "",
+		pkg: "./internal/postgres", test: "TestConcurrentCommittersLoseNoEvent",
+	},
+	{
+		name: "a later event before an earlier one", why: "executed is told before unresolved",
+		file: "internal/postgres/deliveries.go",
+		old:  "x.rule_id = d.rule_id AND x.proposal_id = d.proposal_id AND x.event_id < d.event_id", new: "false",
+		pkg: "./internal/postgres", test: "TestALaterEventOfAProposalWaitsForTheEarlierOne",
+	},
+	{
+		name: "numbers of a lost future used again", why: "a receiver takes a new event for one that it has seen",
+		file: "migrations/0011_outbox.sql", old: "WHERE last.life <> database_id()", new: "WHERE false",
+		pkg: "./internal/postgres", test: "TestARestoredDatabaseGivesNoEventANumberThatItsLostFutureUsed",
+	},
 }

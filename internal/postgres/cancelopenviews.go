@@ -8,27 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"interlock/internal/trade"
+	"interlock/internal/view"
 )
 
 // CancelOpenView is a cancel-open as people are shown it.
-type CancelOpenView struct {
-	ID          int64                  `json:"id"`
-	AccountID   string                 `json:"accountId"`
-	Actor       string                 `json:"actor"`
-	Reason      string                 `json:"reason"`
-	RequestedAt time.Time              `json:"requestedAt"`
-	Worker      string                 `json:"worker,omitempty"` // empty: none has taken it
-	LookedAt    *time.Time             `json:"lookedAt,omitempty"`
-	CompletedAt *time.Time             `json:"completedAt,omitempty"`
-	GivenUpAt   *time.Time             `json:"givenUpAt,omitempty"`
-	GivenUpBy   string                 `json:"givenUpBy,omitempty"`
-	Orders      []trade.CancelledOrder `json:"orders"`
-	Obstacles   []trade.Obstacle       `json:"obstacles"` // after the last look
-}
-
-// UnderWay reports whether it is neither complete nor given up.
-func (v CancelOpenView) UnderWay() bool { return v.CompletedAt == nil && v.GivenUpAt == nil }
+type CancelOpenView = view.CancelOpen
 
 const cancelOpenViewsSQL = `
 	SELECT DISTINCT ON (account_id) id, account_id, actor, reason, requested_at, worker, looked_at, obstacles,

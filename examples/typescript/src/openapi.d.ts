@@ -21,6 +21,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/trading/cancel-open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what became of your account's open orders since a halt asked to cancel them
+         * @description Of the last halt that asked. It is complete when every order has ended and nothing that was sent before the halt can still appear;
+         *     until then, resuming is refused.
+         */
+        get: operations["getCancelOpen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/trading/events": {
         parameters: {
             query?: never;
@@ -75,8 +96,8 @@ export interface paths {
         put?: never;
         /**
          * Stop trading at once
-         * @description When it is answered, no attempt to place an order begins any more; orders at the exchange stay. It holds with Temporal down.
-         *     It never lets anything trade more: reducing what is halted is refused.
+         * @description When it is answered, no attempt to place an order begins any more; orders at the exchange stay, unless cancelOpen asks the orders
+         *     workers to cancel them. It holds with Temporal down. It never lets anything trade more: reducing what is halted is refused.
          */
         post: operations["haltTrading"];
         delete?: never;
@@ -457,6 +478,48 @@ export interface components {
             /** @description Why; kept in the audit */
             reason: string;
         };
+        CancelObstacleView: {
+            orderId?: string;
+            proposalId?: string;
+            /**
+             * Format: date-time
+             * @description Clock of the exchange; absent: nobody can tell
+             */
+            until?: string;
+            why: string;
+        };
+        CancelOpenView: {
+            actor: string;
+            /** Format: date-time */
+            completedAt?: string;
+            givenUpBy?: string;
+            /** @description Of being complete, as the last look found it */
+            inTheWay: components["schemas"]["CancelObstacleView"][];
+            orders: components["schemas"]["CancelledView"][];
+            reason: string;
+            /** Format: date-time */
+            requestedAt: string;
+            /**
+             * @description Waiting: for an orders worker
+             * @enum {string}
+             */
+            state: "waiting" | "under way" | "complete" | "given up";
+        };
+        CancelledView: {
+            detail?: string;
+            /** @description In the base asset */
+            filledAmount: string;
+            market: string;
+            orderId: string;
+            proposalId?: string;
+            /**
+             * @description Foreign: placed by another program, and left alone
+             * @enum {string}
+             */
+            result: "open" | "cancelled" | "over" | "foreign";
+            /** @description The exchange's */
+            status?: string;
+        };
         ClearBody: {
             /** @description Why; kept in the audit */
             reason: string;
@@ -589,6 +652,8 @@ export interface components {
             account?: string;
             /** @description Every account */
             all?: boolean;
+            /** @description Also cancel every open order; of all accounts only if yours is the only one */
+            cancelOpen?: boolean;
             /** @description Why; kept in the audit */
             reason: string;
             /** @description Still allow sells of what is held */
@@ -1174,6 +1239,89 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCancelOpen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelOpenView"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
