@@ -82,8 +82,9 @@ func (s *stack) orderWith(key paper.Key) int {
 	return answer.ErrorCode
 }
 
-// Whoever signs imports an HMAC: our orders client, and the paper exchange that
-// checks signatures. The official client, which can sign too, is behind the
+// Whoever signs imports an HMAC: our orders client, the paper exchange that
+// checks signatures, and what signs webhooks, which knows no exchange. The
+// official client, which can sign too, is behind the
 // reader's door, which lets only GET out.
 func TestOnlyTheOrdersClientCanSignAnOrder(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "interlock/...").Output()
@@ -100,7 +101,7 @@ func TestOnlyTheOrdersClientCanSignAnOrder(t *testing.T) {
 			}
 		}
 	}
-	require.ElementsMatch(t, []string{"interlock/internal/bitvavo/orders", "interlock/internal/paper"}, signers)
+	require.ElementsMatch(t, []string{"interlock/internal/bitvavo/orders", "interlock/internal/paper", "interlock/internal/notify"}, signers)
 	require.Equal(t, []string{"interlock/internal/bitvavo/market"}, official)
 	require.NotContains(t, imports(t, "activities/scans"), "interlock/internal/bitvavo/orders")
 	require.NotContains(t, imports(t, "internal/analyst"), "interlock/internal/bitvavo/orders")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -111,9 +112,23 @@ func (h *house) future() {
 	h.becomes("open", trade.Executed, time.Minute)
 	h.fault(map[string]any{"kind": "delay", "method": "POST", "path": "/order", "count": 1, "delayMs": 3000})
 	h.executing("flying")
-	h.eventually(20*time.Second, "a request under way", func() bool {
-		return h.count(`SELECT count(*) FROM interlock.order_attempts a JOIN interlock.trade_executions e ON e.id = a.execution_id WHERE e.proposal_id = 'flying'`) == 1
-	})
+	h.eventually(20*time.Second, "a request under way", func() bool { return h.strikes("delay") == 1 })
+}
+
+// strikes is how often faults of a kind have struck.
+func (s *stack) strikes(kind string) (n int) {
+	s.t.Helper()
+	var faults []struct {
+		Kind   string
+		Struck int
+	}
+	s.admin(http.MethodGet, "/admin/faults", nil, &faults)
+	for _, f := range faults {
+		if f.Kind == kind {
+			n += f.Struck
+		}
+	}
+	return n
 }
 
 // stop ends every worker as a power cut would.

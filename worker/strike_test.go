@@ -276,6 +276,12 @@ type struckDeliveries struct {
 	striker *striker
 }
 
+func (d struckDeliveries) DueRules(ctx context.Context, busy []string, most int) ([]string, error) {
+	d.striker.pass(ctx, "due", false)
+	defer d.striker.pass(ctx, "due", true)
+	return d.Deliveries.DueRules(ctx, busy, most)
+}
+
 func (d struckDeliveries) TakeDelivery(ctx context.Context, rule string, most int, within time.Duration) (outbox.Delivery, error) {
 	d.striker.pass(ctx, "take", false)
 	next, err := d.Deliveries.TakeDelivery(ctx, rule, most, within)
@@ -289,6 +295,12 @@ func (d struckDeliveries) Delivered(ctx context.Context, eventID int64, rule str
 	d.striker.pass(ctx, "delivered", false)
 	defer d.striker.pass(ctx, "delivered", true)
 	return d.Deliveries.Delivered(ctx, eventID, rule)
+}
+
+func (d struckDeliveries) NotDelivered(ctx context.Context, eventID int64, rule, why string, pause time.Duration, last bool) error {
+	d.striker.pass(ctx, "failed", false)
+	defer d.striker.pass(ctx, "failed", true)
+	return d.Deliveries.NotDelivered(ctx, eventID, rule, why, pause, last)
 }
 
 // struckSender strikes around what leaves the machine.
