@@ -149,7 +149,7 @@ var table = []mutant{
 		name: "one person counted twice", why: "four eyes are met by one person with two tokens",
 		file: "internal/trade/override.go",
 		old:  "slices.DeleteFunc(slices.Compact(list),", new: "slices.DeleteFunc(list,",
-		pkg: "./internal/postgres", test: "TestFourEyesNeedASecondVerifiedPersonWhateverTheDoor",
+		pkg: "./internal/trade", test: "TestFourEyesAreTwoDifferentVerifiedPeople",
 	},
 	{
 		name: "events numbered without a lock", why: "an event appears below a number that was seen, and is missed",
