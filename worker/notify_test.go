@@ -23,6 +23,7 @@ import (
 	"interlock/internal/notify"
 	"interlock/internal/outbox"
 	"interlock/internal/postgres"
+	"interlock/internal/secret"
 	"interlock/internal/trade"
 	"interlock/migrations"
 	"interlock/workflows"
@@ -33,7 +34,7 @@ import (
 type ear struct {
 	*httptest.Server
 	t   *testing.T
-	key outbox.Secret
+	key secret.Text
 
 	mu     sync.Mutex
 	heard  []outbox.Event
@@ -96,7 +97,7 @@ func muted(t *testing.T) *stack {
 func (s *stack) tells(rule string, e *ear, kinds ...outbox.Kind) {
 	s.t.Helper()
 	require.NoError(s.t, s.owner.AddRule(ctx, outbox.Rule{ID: rule, AccountID: account, Kinds: kinds, Service: notify.Webhook, Shown: "…"},
-		outbox.Target{Service: notify.Webhook, Address: outbox.Secret(e.URL + "/hook-" + rule), SigningKey: e.key}, "olga"))
+		outbox.Target{Service: notify.Webhook, Address: secret.Text(e.URL + "/hook-" + rule), SigningKey: e.key}, "olga"))
 }
 
 // blocks asks for a proposal several times and returns the IDs of its events.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 
 	"go.temporal.io/sdk/client"
+
+	"interlock/internal/secret"
 )
 
 // Role is what a process is for, and with that, which keys it may hold.
@@ -40,7 +42,7 @@ const (
 type WorkerConfig struct {
 	Role        Role
 	Account     string
-	DatabaseURL Secret
+	DatabaseURL secret.Text
 	Temporal    client.Options
 	Exchange    Exchange
 	Readonly    Key // role scans; may be empty, prices are public
@@ -61,8 +63,8 @@ type Exchange struct {
 
 // Key is an API key with its secret. It prints as nothing.
 type Key struct {
-	Key    Secret
-	Secret Secret
+	Key    secret.Text
+	Secret secret.Text
 }
 
 // Worker reads the environment of a worker. The error lists every problem,
@@ -110,7 +112,7 @@ func (c *WorkerConfig) readKeys(r *reader) {
 // APIConfig is what the HTTP API runs with.
 type APIConfig struct {
 	Addr        string
-	DatabaseURL Secret
+	DatabaseURL secret.Text
 	Temporal    client.Options
 	MetricsAddr string
 	JWT         JWT
@@ -139,11 +141,11 @@ func API(getenv func(string) string) (APIConfig, error) {
 // may be empty: the state folder then says where the stack is.
 type StarterConfig struct {
 	Account         string
-	DatabaseURL     Secret
+	DatabaseURL     secret.Text
 	TemporalAddress string // empty unless TEMPORAL_ADDRESS is set
 	Temporal        client.Options
 	APIURL          string
-	Token           Secret
+	Token           secret.Text
 	RESTURL         string // of an exchange that replaces the embedded one
 	Live            bool
 }

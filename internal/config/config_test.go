@@ -1,14 +1,9 @@
 package config
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -194,19 +189,6 @@ func TestStarterNeedsNothing(t *testing.T) {
 
 	_, err = Starter(env{"INTERLOCK_API_URL": "here"}.get)
 	require.ErrorContains(t, err, "INTERLOCK_API_URL")
-}
-
-func TestSecretNeverPrints(t *testing.T) {
-	k := Key{Key: "hunter2", Secret: "hunter3"}
-	text, err := json.Marshal(k)
-	require.NoError(t, err)
-	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("start", "key", k.Key, "all", k)
-	printed := fmt.Sprintf("%v %+v %#v %s %q %x %d", k, k, k, k.Key, k.Key, k.Key, k.Key) + string(text) + log.String() +
-		errors.Join(fmt.Errorf("key %v", k)).Error()
-	require.NotContains(t, printed, "hunter")
-	require.NotContains(t, printed, "68756e746572")
-	require.Empty(t, Secret("").String())
 }
 
 func TestEveryKeyVariableIsListed(t *testing.T) {

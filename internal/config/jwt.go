@@ -5,12 +5,14 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"interlock/internal/secret"
 )
 
 // JWT is which JWTs the API believes. Its zero value believes none.
 type JWT struct {
-	Secret       Secret // of HS256
-	KeysURL      string // JWKS, of RS256 and ES256
+	Secret       secret.Text // of HS256
+	KeysURL      string      // JWKS, of RS256 and ES256
 	Issuer       string
 	Audience     string
 	RoleClaim    string

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/secret"
 )
 
 func apiEnv() env {
@@ -17,7 +19,7 @@ func TestJWTsAreBelievedAsSupabaseIssuesThem(t *testing.T) {
 	cfg, err := API(apiEnv().get)
 	require.NoError(t, err)
 	require.Equal(t, JWT{
-		Secret: Secret(strings.Repeat("hunter2-", 4)), Issuer: "https://p.example/auth/v1", Audience: "authenticated",
+		Secret: secret.Text(strings.Repeat("hunter2-", 4)), Issuer: "https://p.example/auth/v1", Audience: "authenticated",
 		RoleClaim: "app_metadata.interlock_role", AccountClaim: "app_metadata.interlock_account",
 	}, cfg.JWT)
 	require.True(t, cfg.JWT.On())

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"interlock/internal/secret"
 )
 
 // keyVariables are the variables that hold a key, by the roles that may have
@@ -71,10 +73,10 @@ func (r *reader) key(prefix string, required bool) Key {
 func (r *reader) unset(name string) bool { return r.get(name) == "" && r.get(name+fileSuffix) == "" }
 
 // secret reads a variable, or the file that its _FILE variable names.
-func (r *reader) secret(name string) Secret {
+func (r *reader) secret(name string) secret.Text {
 	value, path := r.get(name), r.get(name+fileSuffix)
 	if path == "" {
-		return Secret(r.plain(name, value))
+		return secret.Text(r.plain(name, value))
 	}
 	if value != "" {
 		r.problem(name+fileSuffix, "is set, and so is "+name+"; keep one")
@@ -89,7 +91,7 @@ func (r *reader) secret(name string) Secret {
 	if value == "" {
 		r.problem(name+fileSuffix, fmt.Sprintf("%q is an empty file; write the value into it", path))
 	}
-	return Secret(r.plain(name+fileSuffix, value))
+	return secret.Text(r.plain(name+fileSuffix, value))
 }
 
 // plain refuses what no header can carry, which is what a pasted key with a

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"interlock/internal/secret"
 )
 
 // DefaultScansAtOnce is how many steps of scans one worker carries out at once.
@@ -12,8 +14,8 @@ const DefaultScansAtOnce = 5
 
 // Model is the server that answers as a language model.
 type Model struct {
-	BaseURL string // with its /v1; empty: OpenAI's
-	Key     Secret // may be empty: local servers need none
+	BaseURL string      // with its /v1; empty: OpenAI's
+	Key     secret.Text // may be empty: local servers need none
 }
 
 // model reads where to ask. A key never leaves without encryption, but to this

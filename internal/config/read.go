@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 
 	"interlock/internal/rate"
+	"interlock/internal/secret"
 )
 
 // reader collects problems while it reads, so that a person mends all of them
@@ -61,7 +62,7 @@ func (r *reader) account() string {
 }
 
 // databaseURL never shows its value: it holds a password.
-func (r *reader) databaseURL(required bool) Secret {
+func (r *reader) databaseURL(required bool) secret.Text {
 	secret := r.secret("DATABASE_URL")
 	text := secret.Reveal()
 	if text == "" {

@@ -38,12 +38,12 @@ func hush(err error, to outbox.Target) error {
 // first. Its scheme says nothing; parts of three letters or less give nothing
 // away.
 func pieces(to outbox.Target) []string {
-	text := string(to.Address)
+	text := to.Address.Reveal()
 	decoded, err := url.PathUnescape(text)
 	if err != nil {
 		decoded = text
 	}
-	list := []string{string(to.SigningKey)}
+	list := []string{to.SigningKey.Reveal()}
 	for _, t := range []string{text, decoded} {
 		_, t, _ = strings.Cut(t, "://")
 		list = append(list, strings.FieldsFunc(t, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)

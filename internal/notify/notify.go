@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"interlock/internal/outbox"
+	"interlock/internal/secret"
 )
 
 // within bounds one try, so that a service that hangs holds up its own rule
@@ -43,7 +44,7 @@ func New() *Sender {
 func (s *Sender) Send(ctx context.Context, d outbox.Delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	address, err := parse(string(d.Address))
+	address, err := parse(d.Address.Reveal())
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func Read(text string) (name, shown string, err error) {
 		return "", "", errors.New("the address must begin with https://, telegram://, slack://, discord:// or smtp://")
 	}
 	if err := s.check(address); err != nil {
-		return "", "", fmt.Errorf("write the address as %s: %w", s.form, hush(err, outbox.Target{Address: outbox.Secret(text)}))
+		return "", "", fmt.Errorf("write the address as %s: %w", s.form, hush(err, outbox.Target{Address: secret.Text(text)}))
 	}
 	return s.name, s.shown(address), nil
 }

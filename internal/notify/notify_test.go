@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/outbox"
+	"interlock/internal/secret"
 )
 
 // outside stands for every host on the internet that is spoken to over TLS: the
@@ -105,7 +106,7 @@ func halted(address, key string) outbox.Delivery {
 			ID: 42, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Kind: outbox.Halted, AccountID: "main",
 			Body: json.RawMessage(`{"state":"HALTED","actor":"olga","reason":"odd"}`),
 		},
-		Target: outbox.Target{Service: Webhook, Address: outbox.Secret(address), SigningKey: outbox.Secret(key)},
+		Target: outbox.Target{Service: Webhook, Address: secret.Text(address), SigningKey: secret.Text(key)},
 	}
 }
 
@@ -218,7 +219,7 @@ func TestAWebhookCanCheckWhoSentItWhenAndWhat(t *testing.T) {
 
 func TestTheSignatureDependsOnKeyTimeAndBody(t *testing.T) {
 	seen := map[string]bool{}
-	for _, key := range []outbox.Secret{"whk_a", "whk_b"} {
+	for _, key := range []secret.Text{"whk_a", "whk_b"} {
 		for _, at := range []string{"1", "2"} {
 			for _, body := range []string{"{}", "{ }"} {
 				seen[Sign(key, at, []byte(body))] = true

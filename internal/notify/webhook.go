@@ -14,6 +14,7 @@ import (
 	"strconv"
 
 	"interlock/internal/outbox"
+	"interlock/internal/secret"
 )
 
 // Headers of a webhook. The signature is that of the timestamp, a dot, and the
@@ -28,15 +29,15 @@ const (
 const keyPrefix = "whk_"
 
 // NewSigningKey makes the key that a webhook's receiver checks signatures with.
-func NewSigningKey() outbox.Secret {
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // it never fails: without randomness the process ends
-	return outbox.Secret(keyPrefix + base64.RawURLEncoding.EncodeToString(secret))
+func NewSigningKey() secret.Text {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // it never fails: without randomness the process ends
+	return secret.Text(keyPrefix + base64.RawURLEncoding.EncodeToString(key))
 }
 
 // Sign is the signature of a body at a timestamp.
-func Sign(key outbox.Secret, timestamp string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(string(key)))
+func Sign(key secret.Text, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(key.Reveal()))
 	mac.Write([]byte(timestamp + "."))
 	mac.Write(body)
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))

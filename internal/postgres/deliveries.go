@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"interlock/internal/outbox"
+	"interlock/internal/secret"
 )
 
 // openSQL is a delivery that is still to be made.
@@ -90,7 +91,7 @@ func (s *Store) TakeDelivery(ctx context.Context, rule string, most int, within 
 	}
 	return outbox.Delivery{
 		Event: row.Event, RuleID: rule, Attempt: row.Attempts,
-		Target: outbox.Target{Service: row.Service, Address: outbox.Secret(row.Address), SigningKey: outbox.Secret(row.SigningKey)},
+		Target: outbox.Target{Service: row.Service, Address: secret.Text(row.Address), SigningKey: secret.Text(row.SigningKey)},
 	}, nil
 }
 

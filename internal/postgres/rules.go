@@ -31,7 +31,7 @@ func (s *Store) AddRule(ctx context.Context, r outbox.Rule, to outbox.Target, ac
 		}
 		tag, err := tx.Exec(ctx, insertRuleSQL, pgx.StrictNamedArgs{
 			"id": r.ID, "account": r.AccountID, "user": r.UserID, "kinds": texts(r.Kinds), "service": to.Service,
-			"address": string(to.Address), "key": string(to.SigningKey), "shown": r.Shown, "actor": actor,
+			"address": to.Address.Reveal(), "key": to.SigningKey.Reveal(), "shown": r.Shown, "actor": actor,
 		})
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"interlock/internal/notify"
 	"interlock/internal/outbox"
 	"interlock/internal/postgres"
+	"interlock/internal/secret"
 	"interlock/starter/chaos/verify"
 )
 
@@ -24,7 +25,7 @@ import (
 type service struct {
 	server *http.Server
 	url    string
-	key    outbox.Secret
+	key    secret.Text
 
 	mu     sync.Mutex
 	moods  *rand.Rand
@@ -94,7 +95,7 @@ const ruleName = "chaos"
 // listen lets the service be told of everything from now on.
 func (c *campaign) listen(ctx context.Context) error {
 	rule := outbox.Rule{ID: ruleName, AccountID: postgres.AllAccounts, Service: notify.Webhook, Shown: "starter chaos"}
-	return c.store.AddRule(ctx, rule, outbox.Target{Service: notify.Webhook, Address: outbox.Secret(c.service.url), SigningKey: c.service.key}, actor)
+	return c.store.AddRule(ctx, rule, outbox.Target{Service: notify.Webhook, Address: secret.Text(c.service.url), SigningKey: c.service.key}, actor)
 }
 
 // told reports whether nothing waits to be told any more.

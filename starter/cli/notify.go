@@ -15,6 +15,7 @@ import (
 	"interlock/internal/notify"
 	"interlock/internal/outbox"
 	"interlock/internal/postgres"
+	"interlock/internal/secret"
 	"interlock/internal/trade"
 )
 
@@ -110,7 +111,7 @@ func (a *app) readRule(name string, f notifyFlags) (rule outbox.Rule, target out
 	if err != nil {
 		return rule, target, fmt.Errorf("--url-file: %w", err)
 	}
-	target = outbox.Target{Service: service, Address: outbox.Secret(address)}
+	target = outbox.Target{Service: service, Address: secret.Text(address)}
 	if service == notify.Webhook {
 		target.SigningKey = notify.NewSigningKey()
 	}
