@@ -56,9 +56,10 @@ const (
 	// beyond what a sender takes.
 	TryWithin = 20 * time.Second
 
-	mostDue  = 50
-	mostSent = 100 // in one activity
-	longest  = 20 * time.Second
+	mostDue   = 50
+	mostSent  = 500 // in one activity
+	mostInRow = 3   // failures, after which a service is left alone for a moment
+	longest   = 20 * time.Second
 )
 
 // Pause is how long to wait after a try that failed: 1 s, 3 s, 9 s and so on up
@@ -115,13 +116,14 @@ type Report struct {
 	Failed    int `json:"failed"`
 }
 
-// Deliver tells a rule what is due, the oldest first, until nothing is, a try
-// fails, or it has told much. A try that was cut off is made again: the same
-// event may arrive twice, with the same ID.
+// Deliver tells a rule what is due, the oldest first, until nothing is, some
+// tries in a row fail, or it has told much. A try that was cut off is made
+// again: the same event may arrive twice, with the same ID.
 func (a *Activities) Deliver(ctx context.Context, rule string) (Report, error) {
 	defer heartbeat.Keep(ctx)()
 	var r Report
-	for ends := time.Now().Add(longest); r.Failed == 0 && r.Delivered < mostSent && time.Now().Before(ends); {
+	inRow := 0
+	for ends := time.Now().Add(longest); inRow < mostInRow && r.Delivered < mostSent && time.Now().Before(ends); {
 		d, err := a.Deliveries.TakeDelivery(ctx, rule, Tries, TryWithin)
 		if errors.Is(err, trade.ErrNotFound) {
 			return r, nil
@@ -129,8 +131,12 @@ func (a *Activities) Deliver(ctx context.Context, rule string) (Report, error) {
 		if err != nil {
 			return r, err
 		}
+		before := r.Delivered
 		if err := a.tell(ctx, d, &r); err != nil {
 			return r, err
+		}
+		if inRow++; r.Delivered > before {
+			inRow = 0
 		}
 	}
 	return r, nil

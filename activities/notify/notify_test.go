@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,26 +54,26 @@ type voice func(id int64) error
 
 func (v voice) Send(_ context.Context, d outbox.Delivery) error { return v(d.ID) }
 
-func refuses(at int64) voice {
+func refuses(these ...int64) voice {
 	return func(id int64) error {
-		if id == at {
+		if slices.Contains(these, id) {
 			return errors.New("it answered 500")
 		}
 		return nil
 	}
 }
 
-func TestARuleIsToldUntilATryFails(t *testing.T) {
+func TestAFailureHoldsUpNoOtherEventButSomeInARowDo(t *testing.T) {
 	t.Parallel()
-	w := &waiting{events: []int64{1, 2, 3}, attempt: 3}
-	r, err := (&Activities{Deliveries: w, Sender: refuses(2)}).Deliver(t.Context(), "r")
+	w := &waiting{events: []int64{1, 2, 3, 4, 5, 6, 7, 8}, attempt: 3}
+	r, err := (&Activities{Deliveries: w, Sender: refuses(2, 3, 5, 6, 7)}).Deliver(t.Context(), "r")
 	require.NoError(t, err)
-	require.Equal(t, Report{Delivered: 1, Failed: 1}, r)
-	require.Equal(t, []int64{1}, w.told)
-	require.Equal(t, map[int64]string{2: "it answered 500"}, w.failed)
+	require.Equal(t, Report{Delivered: 2, Failed: 5}, r)
+	require.Equal(t, []int64{1, 4}, w.told)
+	require.Equal(t, map[int64]string{7: "it answered 500"}, w.failed)
 	require.Equal(t, 9*time.Second, w.pause)
 	require.False(t, w.last)
-	require.Equal(t, []int64{3}, w.events, "who does not listen is not shouted at")
+	require.Equal(t, []int64{8}, w.events, "who does not listen is not shouted at")
 }
 
 func TestTheLastTryIsTheLast(t *testing.T) {
