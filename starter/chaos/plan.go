@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -76,6 +77,12 @@ func NewPlan(s Settings) Plan {
 	p.Faults = planFaults(s)
 	p.Disturbances = planDisturbances(s)
 	return p
+}
+
+// scheduled are the faults that chance decides. A ban without an end is not one
+// of them: for a minute nothing else would strike.
+func (p Plan) scheduled() []Fault {
+	return slices.DeleteFunc(slices.Clone(p.Faults), func(f Fault) bool { return f.NoExpiry })
 }
 
 // between is a moment or length from least to most, in whole milliseconds.

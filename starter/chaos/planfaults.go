@@ -111,7 +111,8 @@ func endsOddly(r *rand.Rand) []Fault {
 	}
 }
 
-// bans are few and short, because they stop all trading of the key.
+// bans are few and short, because they stop all trading of the key. One that
+// does not say when it ends is heeded for a minute.
 func bans(r *rand.Rand) []Fault {
 	return []Fault{
 		{Name: "banned until", Kind: "105", Count: 2, ForMs: millis(r, 2*time.Second, 4*time.Second)},

@@ -36,7 +36,7 @@ func (c *campaign) prepare(ctx context.Context) error {
 		}
 		c.people = append(c.people, p)
 	}
-	return c.rearm(ctx, c.plan.Faults)
+	return c.rearm(ctx, c.plan.scheduled())
 }
 
 func (c *campaign) person(ctx context.Context, u User) (person, error) {

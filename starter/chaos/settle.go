@@ -11,8 +11,9 @@ import (
 )
 
 // settlePatience bounds the calm in which everything must come to its end. The
-// longest waits for a look that was put off while nobody could look.
-const settlePatience = 3 * time.Minute
+// longest waits for a look that was put off while nobody could look, as during a
+// ban.
+const settlePatience = 5 * time.Minute
 
 // rounds is how often everything that is free is asked for in the calm. What
 // limits block stays free after any number.

@@ -10,7 +10,7 @@ import (
 
 // strikePatience bounds the time in which the faults that chance has spared are
 // struck on purpose. A fault that cannot strike in it makes the run invalid.
-const strikePatience = 60 * time.Second
+const strikePatience = 100 * time.Second
 
 // morePatience is how long spares are given before more of them are tried.
 const morePatience = 10 * time.Second
