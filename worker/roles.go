@@ -24,6 +24,10 @@ import (
 // order on the wire should be written down by the one who sent it.
 const drainWithin = 15 * time.Second
 
+// standstill is how long a workflow may compute before its worker takes it for
+// stuck: a megabyte of JSON on a busy machine is not. A task has ten seconds.
+const standstill = 5 * time.Second
+
 // counter is what the metrics of every role count.
 type counter interface {
 	proposals.Counter
@@ -34,7 +38,7 @@ type counter interface {
 
 // hostProposals hosts the workflows and the records' activities.
 func hostProposals(c client.Client, store *postgres.Store, count counter) worker.Worker {
-	w := worker.New(c, workflows.ProposalsQueue, worker.Options{WorkerStopTimeout: drainWithin})
+	w := worker.New(c, workflows.ProposalsQueue, worker.Options{WorkerStopTimeout: drainWithin, DeadlockDetectionTimeout: standstill})
 	registerProposals(w, c, store, count)
 	return w
 }

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -41,7 +42,8 @@ func (c *campaign) tellAll(ctx context.Context) error {
 	return nil
 }
 
-// rearm replaces the schedule and keeps the count of what it replaces.
+// rearm replaces the schedule and keeps the count of what it replaces. The
+// exchange is guarded while a double delivery is part of it.
 func (c *campaign) rearm(ctx context.Context, faults []Fault) error {
 	c.arming.mu.Lock()
 	defer c.arming.mu.Unlock()
@@ -49,6 +51,7 @@ func (c *campaign) rearm(ctx context.Context, faults []Fault) error {
 		return err
 	}
 	c.arming.faults, c.arming.extra = faults, nil
+	c.arming.guard = slices.ContainsFunc(faults, twiceFault().same)
 	c.tally.closeEpoch()
 	return c.tellAll(ctx)
 }

@@ -15,12 +15,12 @@ const strikePatience = 100 * time.Second
 // morePatience is how long spares are given before more of them are tried.
 const morePatience = 10 * time.Second
 
-// missing lists the planned faults that have not struck yet. Bans come last:
-// nothing else is asked while they hold.
+// missing lists the faults that have not struck yet, the double delivery among
+// them. Bans come last: nothing else is asked while they hold.
 func (c *campaign) missing() []Fault {
 	struck := c.tally.faultCounts()
 	var list []Fault
-	for _, f := range c.plan.Faults {
+	for _, f := range append(slices.Clone(c.plan.Faults), twiceFault()) {
 		if struck[f.Name] == 0 {
 			f.Chance, f.Count = 0, 1
 			list = append(list, f)
@@ -64,7 +64,13 @@ func (c *campaign) strikeMissing(ctx context.Context) error {
 	_ = c.eventually(bound, strikePatience, func(context.Context) error { return c.stillMissing() }) // the report says so
 	stop()
 	running.Wait()
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if c.tally.disturbedCounts()[DeliverTwice] == 0 && c.tally.faultCounts()[deliveredTwice] > 0 {
+		c.tally.disturbed(DeliverTwice)
+	}
+	return c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.rearm(ctx, nil) })
 }
 
 // spare lets one spare proposal ask until everything has struck.
