@@ -99,8 +99,8 @@ func arrivalTimes(r *rand.Rand, s Settings) []time.Duration {
 }
 
 // spares is enough for every fault to be struck once more, and some to be
-// blocked on the way.
-const spares = 60
+// blocked on the way, in both rounds.
+const spares = 120
 
 // planSpares alternates the forms, so that a fault finds the order it needs.
 func planSpares(s Settings) []Proposal {

@@ -99,18 +99,24 @@ const nowSQL = `SELECT clock_timestamp()`
 
 // compared waits for a comparison that began after everything had settled.
 func (c *campaign) compared(ctx context.Context) error {
-	var settled time.Time
-	if err := c.database.QueryRow(ctx, nowSQL).Scan(&settled); err != nil {
-		return err
-	}
 	// A worker that thawed has until its window's end to send what it was about
 	// to; only then has the exchange's ledger its last order.
 	if err := pause(ctx, trade.AccessWindow+time.Second); err != nil {
 		return err
 	}
-	return c.eventually(ctx, time.Minute, func(ctx context.Context) error {
+	return c.comparedSince(ctx)
+}
+
+// comparedSince waits for a comparison that begins after it was called.
+func (c *campaign) comparedSince(ctx context.Context) error {
+	var now time.Time
+	err := c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.database.QueryRow(ctx, nowSQL).Scan(&now) })
+	if err != nil {
+		return err
+	}
+	return c.eventually(ctx, 2*time.Minute, func(ctx context.Context) error {
 		var done bool
-		err := c.database.QueryRow(ctx, comparedSQL, c.Account, settled).Scan(&done)
+		err := c.database.QueryRow(ctx, comparedSQL, c.Account, now).Scan(&done)
 		if err == nil && !done {
 			err = errors.Join(errors.New("not compared with the exchange yet"), c.compare(ctx))
 		}

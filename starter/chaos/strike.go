@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -15,70 +16,98 @@ const strikePatience = 100 * time.Second
 // morePatience is how long spares are given before more of them are tried.
 const morePatience = 10 * time.Second
 
-// missing lists the faults that have not struck yet, the double delivery among
-// them. Bans come last: nothing else is asked while they hold.
-func (c *campaign) missing() []Fault {
+// missing lists those of the faults that have not struck yet.
+func (c *campaign) missing(of []Fault) []Fault {
 	struck := c.tally.faultCounts()
 	var list []Fault
-	for _, f := range append(slices.Clone(c.plan.Faults), twiceFault()) {
+	for _, f := range of {
 		if struck[f.Name] == 0 {
 			f.Chance, f.Count = 0, 1
 			list = append(list, f)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Fault) int { return banLast(a) - banLast(b) })
 	return list
 }
 
-func banLast(f Fault) int {
-	if f.Kind == "105" {
-		return 1
+// strikes are all faults, the double delivery among them, in the two rounds in
+// which they are struck on purpose: nothing else can be while a ban holds.
+func (p Plan) strikes() [2][]Fault {
+	var rounds [2][]Fault
+	for _, f := range append(slices.Clone(p.Faults), twiceFault()) {
+		round := 0
+		if f.Kind == "105" {
+			round = 1
+		}
+		rounds[round] = append(rounds[round], f)
 	}
-	return 0
+	return rounds
 }
 
 // strikeMissing arms what has not struck, for sure and once each, and lets
 // spare proposals run into it.
 func (c *campaign) strikeMissing(ctx context.Context) error {
-	list := c.missing()
+	rounds := c.plan.strikes()
+	for i, round := range rounds {
+		if err := c.strike(ctx, c.missing(round), len(c.plan.Spares)*(i+1)/len(rounds)); err != nil {
+			return err
+		}
+	}
+	if c.tally.disturbedCounts()[DeliverTwice] == 0 && c.tally.faultCounts()[deliveredTwice] > 0 {
+		c.tally.disturbed(DeliverTwice)
+	}
+	return nil
+}
+
+// strike returns when all of list has struck, or cannot be made to with the
+// spares up to most.
+func (c *campaign) strike(ctx context.Context, list []Fault, most int) error {
 	if len(list) == 0 {
 		return nil
 	}
 	c.sayf("%d faults have not struck yet; striking them on purpose", len(list))
-	if err := c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.rearm(ctx, list) }); err != nil {
+	// On a database that was started anew nothing trades before a comparison,
+	// which needs more reads than would succeed among what is armed now.
+	if err := errors.Join(c.arm(ctx, nil), c.comparedSince(ctx), c.arm(ctx, list)); err != nil {
 		return err
 	}
 	bound, stop := context.WithTimeout(ctx, strikePatience)
 	defer stop()
+	left := func() int { return len(c.missing(list)) }
+	struck := func(context.Context) error {
+		if n := left(); n > 0 {
+			return fmt.Errorf("%d faults have not struck", n)
+		}
+		return nil
+	}
 	var running sync.WaitGroup
 	// Together, before the first of them is in doubt and holds its asset; and a
 	// few more, for orders are filled, and cancels need ones that rest.
-	for i := 0; i < len(c.plan.Spares) && c.stillMissing() != nil && bound.Err() == nil; {
-		for end := min(i+len(c.missing())+3, len(c.plan.Spares)); i < end; i++ {
-			c.spares++
-			p := c.plan.Spares[i]
-			running.Go(func() { c.spare(bound, p) })
+	for c.spares < most && left() > 0 && bound.Err() == nil {
+		for end := min(c.spares+left()+3, most); c.spares < end; c.spares++ {
+			p := c.plan.Spares[c.spares]
+			running.Go(func() { c.spare(bound, p, left) })
 		}
-		_ = c.eventually(bound, morePatience, func(context.Context) error { return c.stillMissing() }) // then there are more
+		_ = c.eventually(bound, morePatience, struck) // then there are more
 	}
-	_ = c.eventually(bound, strikePatience, func(context.Context) error { return c.stillMissing() }) // the report says so
+	_ = c.eventually(bound, strikePatience, struck) // the report says so
 	stop()
 	running.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if c.tally.disturbedCounts()[DeliverTwice] == 0 && c.tally.faultCounts()[deliveredTwice] > 0 {
-		c.tally.disturbed(DeliverTwice)
-	}
-	return c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.rearm(ctx, nil) })
+	return c.arm(ctx, nil)
 }
 
-// spare lets one spare proposal ask until everything has struck.
-func (c *campaign) spare(ctx context.Context, p Proposal) {
+func (c *campaign) arm(ctx context.Context, list []Fault) error {
+	return c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.rearm(ctx, list) })
+}
+
+// spare lets one spare proposal ask until nothing is left to strike.
+func (c *campaign) spare(ctx context.Context, p Proposal, left func() int) {
 	if !c.propose(ctx, p) {
 		return
 	}
-	for len(c.missing()) > 0 {
+	for left() > 0 {
 		if s := c.board.status(p.ID); s.Closed() {
 			return
 		} else if s == "" || s.Executable() {
@@ -88,11 +117,4 @@ func (c *campaign) spare(ctx context.Context, p Proposal) {
 			return
 		}
 	}
-}
-
-func (c *campaign) stillMissing() error {
-	if list := c.missing(); len(list) > 0 {
-		return fmt.Errorf("%d faults have not struck", len(list))
-	}
-	return nil
 }
