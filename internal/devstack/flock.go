@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
@@ -14,14 +15,14 @@ var errHeld = errors.New("held by another process")
 // tryLock takes the lock file at path, or answers errHeld. The kernel lets go
 // of it when the holder dies, so a file that is merely left behind means
 // nothing.
-func tryLock(path string) (*os.File, error) {
+func tryLock(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
-		return f, nil
+		return held{f}, nil
 	}
 	f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -30,9 +31,18 @@ func tryLock(path string) (*os.File, error) {
 	return nil, &os.PathError{Op: "lock", Path: path, Err: err}
 }
 
+// held is a lock file that is locked until Close.
+type held struct{ file *os.File }
+
+// Close unlocks before it closes: a process that is just being started, for
+// anything, has the file open too until its program begins.
+func (h held) Close() error {
+	return errors.Join(syscall.Flock(int(h.file.Fd()), syscall.LOCK_UN), h.file.Close())
+}
+
 // waitLock takes the lock at path as soon as its holder lets go.
-func waitLock(ctx context.Context, path string) (*os.File, error) {
-	var lock *os.File
+func waitLock(ctx context.Context, path string) (io.Closer, error) {
+	var lock io.Closer
 	err := poll(ctx, 200*time.Millisecond, func() (bool, error) {
 		var err error
 		if lock, err = tryLock(path); errors.Is(err, errHeld) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -36,7 +37,7 @@ var ErrNotRunning = errors.New("no stack is running on this state folder")
 // StateLock is the hold of one process on a state folder.
 type StateLock struct {
 	dir  string
-	file *os.File
+	file io.Closer
 }
 
 const (

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -37,7 +36,7 @@ type Postgres struct {
 	home     installation
 	owner    account
 	password string
-	lock     *os.File
+	lock     io.Closer
 	stopped  atomic.Bool
 
 	mu      sync.Mutex

@@ -72,7 +72,7 @@ func EnsureTemporal(ctx context.Context, progress io.Writer) (string, error) {
 	return target, getTemporal(ctx, target, progress)
 }
 
-func lockBinary(ctx context.Context, path string, progress io.Writer) (*os.File, error) {
+func lockBinary(ctx context.Context, path string, progress io.Writer) (io.Closer, error) {
 	lock, err := tryLock(path)
 	if !errors.Is(err, errHeld) {
 		return lock, err
