@@ -86,7 +86,8 @@ func (h *house) contradicted(id string) {
 	h.loses(id, noAnswerNow)
 	h.eventually(time.Minute, "the word counts once no request can act any more", func() bool {
 		code, _ := h.operator("resolve", id, "--absent", "--actor", "olga", "--reason", "support says so", "--yes")
-		return code == 0
+		// An answer may be lost on a busy machine; then the state tells it.
+		return code == 0 || h.state(id).Status == trade.Failed
 	})
 	h.becomes(id, trade.Failed, 20*time.Second)
 	require.Empty(h.t, h.differs())
