@@ -70,6 +70,10 @@ func say(ctx context.Context, c client.Client, id string, request workflows.Reso
 	if err == nil {
 		err = h.Get(ctx, &result)
 	}
+	var unanswered *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	if errors.As(err, &unanswered) {
+		err = fmt.Errorf("no answer in time, but the word may count all the same; see status %s: %w", id, err)
+	}
 	return result, err
 }
 
