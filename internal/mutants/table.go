@@ -30,7 +30,7 @@ var table = []mutant{
 			"\tfacts, err := readFacts(ctx, tx, p)\n\tif err != nil {\n\t\treturn trade.Decision{}, err\n\t}\n" +
 			"\tif err := lockForProposal(ctx, tx, req.ProposalID); err != nil {\n\t\treturn trade.Decision{}, err\n\t}\n" +
 			"\tif d, err := earlierDecision(ctx, tx, req); !errors.Is(err, pgx.ErrNoRows) {\n\t\treturn d, err\n\t}\n",
-		pkg: "./internal/postgres", test: "TestHourlyLimitHoldsWhenFortyAskAtOnce",
+		pkg: "./internal/postgres", test: "TestLimitIsReadAfterTheTurn",
 	},
 	{
 		name: "the attempt's row not required", why: "a worker that wakes up late sends again",
@@ -131,7 +131,7 @@ var table = []mutant{
 		name: "an ID closed beside who stores it", why: "a proposal that an earlier system began is executed here",
 		file: "migrations/0008_handover.sql",
 		old:  "\tPERFORM pg_advisory_xact_lock_shared(hashtextextended('interlock closed elsewhere', 0));\n", new: "",
-		pkg: "./internal/postgres", test: "TestRivalsOfAClosedIDLeaveNoOpenProposal",
+		pkg: "./internal/postgres", test: "TestAClosedIDCancelsWhatIsJustBeingStored",
 	},
 	{
 		name: "an account resumed beside its cancel-open", why: "orders are cancelled that were placed after the resume",

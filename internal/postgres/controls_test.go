@@ -45,32 +45,48 @@ func TestEveryChangeOfTheTradingStateIsAuditedInItsChain(t *testing.T) {
 func TestHaltWaitsForWhoeverHoldsTheState(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	tx, err := d.pool.Begin(ctx)
-	require.NoError(t, err)
-	defer func() { _ = tx.Rollback(ctx) }()
+	tx := d.held()
 	var state string
 	require.NoError(t, tx.QueryRow(ctx, `SELECT interlock.lock_trading_state('paper')`).Scan(&state))
-	halted := make(chan error, 1)
-	go func() { halted <- d.SetTradingState(ctx, AllAccounts, trade.Halted, "anna", "fire") }()
-	d.awaitBlocked()
-	select {
-	case err := <-halted:
-		require.FailNow(t, "the halt did not wait", "%v", err)
-	default:
-	}
-	require.NoError(t, tx.Commit(ctx))
-	require.NoError(t, <-halted)
+	d.queue(tx, func() error { return d.SetTradingState(ctx, AllAccounts, trade.Halted, "anna", "fire") })
 	require.NoError(t, d.pool.QueryRow(ctx, `SELECT interlock.lock_trading_state('paper')`).Scan(&state))
 	require.Equal(t, "HALTED", state)
 }
 
-// awaitBlocked returns when somebody waits for a lock in this database.
-func (d desk) awaitBlocked() {
+// held is a transaction that a test keeps open for as long as it wants.
+func (d desk) held() pgx.Tx {
+	d.t.Helper()
+	tx, err := d.pool.Begin(ctx)
+	require.NoError(d.t, err)
+	d.t.Cleanup(func() { _ = tx.Rollback(ctx) })
+	return tx
+}
+
+// queue starts rivals, demands that every one of them waits for a lock, commits
+// tx, which holds it, and returns when they have ended.
+func (d desk) queue(tx pgx.Tx, rivals ...func() error) {
+	d.t.Helper()
+	ended := make(chan error, len(rivals))
+	for _, rival := range rivals {
+		go func() { ended <- rival() }()
+	}
+	waited := d.awaitBlocked(len(rivals), func() bool { return len(ended) > 0 })
+	require.NoError(d.t, tx.Commit(ctx))
+	for range rivals {
+		require.NoError(d.t, <-ended)
+	}
+	require.True(d.t, waited, "somebody did not wait")
+}
+
+// awaitBlocked tells whether n sessions of this database came to wait for a
+// lock before it was in vain.
+func (d desk) awaitBlocked(n int, vain func() bool) bool {
 	d.t.Helper()
 	const blocked = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+	var waiting int
 	require.Eventually(d.t, func() bool {
-		var n int
-		err := d.pool.QueryRow(ctx, blocked, pgx.QueryExecModeExec).Scan(&n)
-		return err == nil && n > 0
-	}, 3*time.Second, 5*time.Millisecond)
+		err := d.pool.QueryRow(ctx, blocked, pgx.QueryExecModeExec).Scan(&waiting)
+		return err == nil && waiting >= n || vain()
+	}, 30*time.Second, 5*time.Millisecond)
+	return waiting >= n
 }

@@ -215,6 +215,21 @@ func TestHourlyLimitHoldsWhenFortyAskAtOnce(t *testing.T) {
 	require.Equal(t, 37, countTrue(blocked))
 }
 
+// Whoever waited for its turn decides by what the one before it left.
+func TestLimitIsReadAfterTheTurn(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, func(p *trade.Policy) { p.TradesPerHour = trade.CountLimit{Value: 1} })
+	d.propose("p", trade.Buy)
+	d.propose("q", trade.Buy)
+	before := d.held()
+	require.NoError(t, lockForProposal(ctx, before, "p"))
+	ask := func(id string) func() error {
+		return func() error { _, err := d.Preflight(ctx, request(id)); return err }
+	}
+	d.queue(before, ask("p"), ask("q"))
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.trade_executions`))
+}
+
 func TestLimitsOfAUserHoldOverSeveralAccounts(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, func(p *trade.Policy) { p.TradesPerHour = trade.CountLimit{Value: 1} })

@@ -41,6 +41,18 @@ func TestRivalsOfAClosedIDLeaveNoOpenProposal(t *testing.T) {
 	require.Equal(t, 20, d.count(`SELECT count(*) FROM interlock.closed_elsewhere`))
 }
 
+// Whoever closes an ID waits for the one that is just storing it, and finds it.
+func TestAClosedIDCancelsWhatIsJustBeingStored(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	storing := d.held()
+	_, err := storing.Exec(ctx, `INSERT INTO interlock.trade_proposals (id, user_id, account_id, market, side, amount, confidence)
+		VALUES ('p', 'anna', 'paper', 'BTC-EUR', 'buy', 0.001, 0.9)`)
+	require.NoError(t, err)
+	d.queue(storing, func() error { _, err := d.CloseElsewhere(ctx, taking, begun("p")); return err })
+	require.Equal(t, trade.Cancelled, d.life("p").Proposal.Status)
+}
+
 // A claim and the end of the ID exclude each other, and the loser knows.
 func TestClaimAndClosedIDExcludeEachOther(t *testing.T) {
 	t.Parallel()

@@ -122,17 +122,15 @@ func TestAPersonsHaltWaitsForARunawaysAndBothAreTold(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	share := func() pgx.Tx {
-		tx, err := d.pool.Begin(ctx)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = tx.Rollback(ctx) })
-		_, err = tx.Exec(ctx, `SELECT interlock.lock_trading_state('paper')`)
+		tx := d.held()
+		_, err := tx.Exec(ctx, `SELECT interlock.lock_trading_state('paper')`)
 		require.NoError(t, err)
 		return tx
 	}
 	program, attempt := share(), share()
 	halted := make(chan error, 1)
 	go func() { halted <- d.SetTradingState(ctx, account, trade.Halted, "olga", "fear") }()
-	d.awaitBlocked()
+	require.True(t, d.awaitBlocked(1, func() bool { return len(halted) > 0 }))
 	written := make(chan error, 1)
 	go func() {
 		_, err := haltByItself(ctx, program, account, "a runaway")
