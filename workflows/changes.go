@@ -16,6 +16,10 @@ const (
 	// texts that no record keeps, is refused. Before, it was taken as
 	// encoding/json reads it.
 	strictSignals = "strict-signals"
+
+	// wordRepeated: a word on an order that was taken is answered as taken when
+	// it is said again. Before, it was refused, for there was no doubt any more.
+	wordRepeated = "word-repeated"
 )
 
 // changed reports whether this run follows a change.

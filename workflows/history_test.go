@@ -64,6 +64,7 @@ var proposalPaths = []path{
 		l.begin(t, ExecuteRequest{Actor: "anna"})
 		l.signal(t, ResolveName, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "seen"})
 	}},
+	{"word-repeated", inDoubtForLong, sayTwice},
 	{"refused", func(b *bench) {
 		b.lives(3 * time.Second)
 		b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217"}}
@@ -107,6 +108,19 @@ func openThenEnded(b *bench) {
 	b.placings, b.orders = []trade.Placing{accepted(openOrder)}, []trade.Order{openOrder, ended}
 }
 
+// inDoubtForLong is an order of unknown fate that a person knows more of.
+func inDoubtForLong(b *bench) {
+	b.lives(8 * time.Second)
+	b.placings, b.findings = []trade.Placing{unknownReply}, []trade.Finding{inDoubt(time.Hour)}
+}
+
+func sayTwice(t *testing.T, l live) {
+	l.begin(t, ExecuteRequest{Actor: "anna"})
+	for range 2 {
+		l.update(t, ResolveName, ResolveRequest{Absent: true, Actor: "olga", Reason: "looked"})
+	}
+}
+
 // givenUpBeforeSent is a claim that is given up between two attempts.
 func givenUpBeforeSent(b *bench) {
 	b.lives(6 * time.Second)
@@ -114,7 +128,7 @@ func givenUpBeforeSent(b *bench) {
 }
 
 // older are the stored histories that only code before a change could make.
-var older = []string{"proposal-given-up-while-claimed-before.json"}
+var older = []string{"proposal-given-up-while-claimed-before.json", "proposal-word-repeated-before.json"}
 
 // lives gives the proposal little time, so that its path ends.
 func (b *bench) lives(d time.Duration) { b.life.Proposal.ExpiresAt = time.Now().Add(d) }

@@ -49,8 +49,10 @@ func (p *proposal) hearWord(ctx workflow.Context, req ResolveRequest) error {
 }
 
 // hear leaves a person's word to whoever looks for the order, or refuses it at
-// once. One that comes just before the doubt is kept for it.
+// once. One that comes just before the doubt is kept for it; one that was taken
+// and is said again, because its answer was lost, is answered as before.
 func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *word {
+	earlier := p.said
 	w := &word{ResolveRequest: req, view: &WordView{
 		OrderID: req.OrderID, Absent: req.Absent, Actor: req.Actor, Reason: req.Reason, At: workflow.Now(ctx),
 	}}
@@ -62,6 +64,8 @@ func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *word {
 		p.weighed(ctx, w, plain(unfit))
 	case (req.OrderID == "") != req.Absent:
 		p.weighed(ctx, w, "give either orderId or absent")
+	case !p.status().Claimed() && w.view.repeats(earlier) && changed(ctx, wordRepeated):
+		p.weighed(ctx, w, "")
 	case !p.status().Claimed():
 		p.weighed(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
 	case p.order != nil:
@@ -72,6 +76,12 @@ func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *word {
 		p.word = w
 	}
 	return w
+}
+
+// repeats reports whether w says again what was taken.
+func (w *WordView) repeats(taken *WordView) bool {
+	return taken != nil && taken.Accepted &&
+		w.OrderID == taken.OrderID && w.Absent == taken.Absent && w.Actor == taken.Actor && w.Reason == taken.Reason
 }
 
 // weighed notes what came of a word.

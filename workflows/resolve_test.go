@@ -105,6 +105,41 @@ func TestASecondWordWaitsForNobody(t *testing.T) {
 	require.Equal(t, "another word is being weighed", second.resolved.Problem)
 }
 
+func TestAWordThatWasTakenIsAnsweredTheSameWhenItIsSaidAgain(t *testing.T) {
+	b := doubtful(t)
+	var first, again, other, another *answer
+	b.at(time.Minute, func() { first = b.resolve("r1", ResolveRequest{Absent: true}) })
+	b.at(2*time.Minute, func() { again = b.resolve("r2", ResolveRequest{Absent: true}) })
+	b.at(3*time.Minute, func() { other = b.resolve("r3", ResolveRequest{OrderID: "order-1"}) })
+	b.at(4*time.Minute, func() { another = b.resolve("r4", ResolveRequest{Absent: true}) })
+	require.Equal(t, trade.Expired, b.run().Status)
+	require.True(t, first.resolved.Accepted)
+	require.Equal(t, first.resolved, again.resolved)
+	require.Equal(t, "the proposal is FAILED, not UNRESOLVED", other.resolved.Problem)
+	require.Equal(t, other.resolved.Problem, another.resolved.Problem, "a later word stands between")
+	require.Len(t, b.resolved, 1, "taken once")
+}
+
+// Said of another doubt, the same words are a word of their own.
+func TestAWordOnALaterDoubtIsWeighedAnew(t *testing.T) {
+	b := doubtful(t)
+	var again *answer
+	b.at(time.Minute, func() { b.resolve("r1", ResolveRequest{Absent: true}) })
+	b.at(2*time.Minute, func() {
+		b.placings = []trade.Placing{unknownReply}
+		b.findings = []trade.Finding{inDoubt(time.Hour)}
+		b.won = func(c *trade.Claim) { c.NextAttempt = 2 }
+		b.execute("u2", ExecuteRequest{})
+	})
+	b.at(3*time.Minute, func() {
+		require.Equal(t, trade.Unresolved, b.state().Status)
+		again = b.resolve("r2", ResolveRequest{Absent: true})
+	})
+	require.Equal(t, trade.Expired, b.run().Status)
+	require.True(t, again.resolved.Accepted)
+	require.Len(t, b.resolved, 2)
+}
+
 func TestAWordSaidWhileTheRunIsAboutToEndIsNotLost(t *testing.T) {
 	b := doubtful(t)
 	began := b.env.Now()

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -45,6 +46,45 @@ func TestStoredProposalIsNormalHasItsPolicyAndAnHour(t *testing.T) {
 	require.Equal(t, 2, p.PolicyVersion)
 	require.WithinDuration(t, p.CreatedAt.Add(time.Hour), p.ExpiresAt, time.Second)
 	require.Equal(t, "0.001", p.Amount.String())
+}
+
+// A story has a beginning whoever stored the proposal, and only one.
+func TestEveryStoredProposalIsToldOnceWhoeverStoresIt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	other := d.as(APIRole)
+	const insert = `INSERT INTO interlock.trade_proposals
+		(id, user_id, account_id, market, side, order_type, amount, price, expected_price, confidence, rationale, source)
+		VALUES ($1, 'anna', 'paper', 'BTC/EUR', 'BUY', 'limit', 0.00100, 80000.50, 80001, 0.90, 'it "goes" up', 'another')`
+	_, err := other.pool.Exec(ctx, insert, "p")
+	require.NoError(t, err)
+	events, err := d.AuditOf(ctx, "p")
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	require.Equal(t, "proposal.stored", events[0].Kind)
+	require.Equal(t, "database login "+other.pool.Config().ConnConfig.User, events[0].Actor)
+	body, err := json.Marshal(d.life("p").Proposal)
+	require.NoError(t, err)
+	var told trade.Proposal
+	require.NoError(t, json.Unmarshal(events[0].Body, &told))
+	again, err := json.Marshal(told)
+	require.NoError(t, err)
+	require.JSONEq(t, string(body), string(again), "as what this program stores is told")
+
+	_, _, err = other.InsertProposal(ctx, proposal("q"), "anna")
+	require.NoError(t, err)
+	events, err = d.AuditOf(ctx, "q")
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	require.Equal(t, "anna", events[0].Actor)
+
+	undone := d.held()
+	_, err = undone.Exec(ctx, insert, "r")
+	require.NoError(t, err)
+	require.NoError(t, undone.Rollback(ctx))
+	events, err = d.AuditOf(ctx, "r")
+	require.NoError(t, err)
+	require.Empty(t, events)
 }
 
 func TestSameProposalAgainReturnsWhatHasBecomeOfIt(t *testing.T) {

@@ -27,7 +27,8 @@ func (a *app) resolve() *cobra.Command {
 exchange, or that there is none. It counts only while the proposal is UNRESOLVED
 and past every deadline, and a named order must match market, side and amount.
 It waits until the word was weighed, and prints what stood against it if
-anything. Exit code 3 means that it was refused.`,
+anything; said again, a word that was taken is answered as before. Exit code 3
+means that it was refused.`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			if err := who.check(); err != nil {
 				return err
@@ -72,7 +73,7 @@ func say(ctx context.Context, c client.Client, id string, request workflows.Reso
 	}
 	var unanswered *client.WorkflowUpdateServiceTimeoutOrCanceledError
 	if errors.As(err, &unanswered) {
-		err = fmt.Errorf("no answer in time, but the word may count all the same; see status %s: %w", id, err)
+		err = fmt.Errorf("no answer in time, but the word may count all the same: say it again, or see status %s: %w", id, err)
 	}
 	return result, err
 }

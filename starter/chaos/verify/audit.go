@@ -17,6 +17,7 @@ func auditTells(c *inquiry) {
 	c.looksTold(c.kinds[kindLooked])
 	c.endsTold()
 	c.proposalsTold()
+	c.proposalEndsTold()
 	c.overridesTold(c.kinds[kindOverride])
 	c.policiesTold(c.kinds[kindPolicy])
 	c.controlsTold()

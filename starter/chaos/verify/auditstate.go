@@ -13,8 +13,8 @@ type closedWire struct {
 	Status *string `json:"status"`
 }
 
-func (c *inquiry) proposalsTold() {
-	told, stored := tally{}, tally{}
+func (c *inquiry) proposalEndsTold() {
+	told := tally{}
 	for _, p := range c.r.Proposals {
 		if p.Status == "EXPIRED" {
 			told[p.ID+" expired"]++
@@ -42,7 +42,10 @@ func (c *inquiry) proposalsTold() {
 		}
 	}
 	c.settle(AuditProposals, "end", told)
-	// Other programs insert proposals and tell nobody; nobody stores one twice.
+}
+
+func (c *inquiry) proposalsTold() {
+	stored := tally{}
 	for _, row := range c.kinds[kindStored] {
 		id := orEmpty(row.ProposalID)
 		stored[id]++
@@ -52,6 +55,11 @@ func (c *inquiry) proposalsTold() {
 		}
 		if b, ok := body[proposalWire](c, row); ok && there && !b.is(p) {
 			c.reportf(AuditProposals, id, "the audit stored another: %s", row.Body)
+		}
+	}
+	for _, p := range c.r.Proposals {
+		if stored[p.ID] == 0 {
+			c.reportf(AuditProposals, p.ID, "the audit has no beginning of it")
 		}
 	}
 }

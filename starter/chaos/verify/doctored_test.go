@@ -393,6 +393,7 @@ var doctored = []struct {
 	{"a failure that is not told", func(p *pair) { p.forget(kindFailed, "p-void") }, []string{AuditEnds}},
 	{"an end that is told twice", func(p *pair) { p.tell(kindFailed, "p-void", 1, func(*AuditRow) {}) }, []string{AuditEnds}},
 	{"a doubt that is not told", func(p *pair) { p.forget(kindUnresolved, "p-doubt") }, []string{AuditEnds}},
+	{"a proposal without a beginning", func(p *pair) { p.forget(kindStored, "p-expired") }, []string{AuditProposals}},
 	{"an expiry that is not told", func(p *pair) { p.forget(kindExpired, "p-expired") }, []string{AuditProposals}},
 	{"a cancel that is not told", func(p *pair) { p.forget(kindCancel, "p-cancelled") }, []string{AuditProposals}},
 	{"a proposal that is gone", func(p *pair) {

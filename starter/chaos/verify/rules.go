@@ -104,7 +104,7 @@ func Rules() []Rule {
 		{AuditVerdicts, "Every attempt's verdict is the one that exactly one audit row gave it."},
 		{AuditLooks, "Every look has its audit row."},
 		{AuditEnds, "Every claim ended once in the audit, recorded or failed, or is open; what was recorded is what the execution says."},
-		{AuditProposals, "Every expiry and every cancel has its audit row, and no proposal was stored twice."},
+		{AuditProposals, "Every proposal, expiry and cancel has its audit row, and no proposal was stored twice."},
 		{AuditOverrides, "Every override has its audit row, or came with the request that consumed it."},
 		{AuditPolicies, "Every policy version in the audit is the one that is stored."},
 		{AuditControls, "Every scope's trading state is the last one that the audit says was set, by people or by an alarm."},
