@@ -27,8 +27,8 @@ func (a *app) resolve() *cobra.Command {
 exchange, or that there is none. It counts only while the proposal is UNRESOLVED
 and past every deadline, and a named order must match market, side and amount.
 It waits until the word was weighed, and prints what stood against it if
-anything; said again, a word that was taken is answered as before. Exit code 3
-means that it was refused.`,
+anything; said again while the proposal is open, a word that was taken is
+answered as before. Exit code 3 means that it was refused.`,
 		RunE: a.does(func(ctx context.Context, args []string) error {
 			if err := who.check(); err != nil {
 				return err
