@@ -78,6 +78,9 @@ type ProposalInput struct {
 	// Looks counts the looks for an unknown order in earlier runs, so that
 	// backing off survives continuing as new.
 	Looks int `json:"looks,omitempty"`
+	// Taken is the last word on an order that an earlier run took, so that it is
+	// answered the same when it is said again.
+	Taken *ResolveRequest `json:"taken,omitempty"`
 }
 
 // ExecuteRequest asks for the proposal to be executed.

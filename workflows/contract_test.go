@@ -61,7 +61,7 @@ func blocks() []trade.Block {
 func contract() map[string]any {
 	executed := workflows.ExecuteResult{Status: trade.Executed, Claimed: true, Blocks: []trade.Block{}, PolicyVersion: 3, Order: order()}
 	return map[string]any{
-		"proposal_input":       workflows.ProposalInput{Looks: 4},
+		"proposal_input":       workflows.ProposalInput{Looks: 4, Taken: &workflows.ResolveRequest{Absent: true, Actor: "olga", Reason: "support says so"}},
 		"proposal_input_empty": workflows.ProposalInput{},
 
 		"execute_request": workflows.ExecuteRequest{

@@ -82,9 +82,10 @@ type proposal struct {
 	nextLook  time.Time
 	tried     []AttemptView
 	looked    []LookView
-	word      *word     // of a person, not weighed yet
-	said      *WordView // the last word, and what came of it
-	cancelled bool      // somebody asked to give the proposal up
+	word      *word           // of a person, not weighed yet
+	said      *WordView       // the last word, and what came of it
+	taken     *ResolveRequest // the last word that was taken
+	cancelled bool            // somebody asked to give the proposal up
 	preflight workflow.Mutex
 	signals   workflow.Selector
 	handling  bool // a signal is being handled
@@ -96,7 +97,7 @@ var errRenew = errors.New("continue as new")
 
 func newProposal(ctx workflow.Context, in ProposalInput) (*proposal, error) {
 	p := &proposal{
-		id: workflow.GetInfo(ctx).WorkflowExecution.ID, looks: in.Looks, preflight: workflow.NewMutex(ctx),
+		id: workflow.GetInfo(ctx).WorkflowExecution.ID, looks: in.Looks, taken: in.Taken, preflight: workflow.NewMutex(ctx),
 	}
 	if err := p.listen(ctx); err != nil {
 		return nil, fmt.Errorf("proposal %s: %w", p.id, err)
@@ -190,7 +191,7 @@ func (p *proposal) leave(ctx workflow.Context, err error) error {
 	answered := workflow.Await(ctx, func() bool { return p.idle(ctx) })
 	switch {
 	case errors.Is(err, errRenew) && answered == nil:
-		return workflow.NewContinueAsNewError(ctx, ProposalType, ProposalInput{Looks: p.looks})
+		return workflow.NewContinueAsNewError(ctx, ProposalType, ProposalInput{Looks: p.looks, Taken: p.taken})
 	case err != nil:
 		return err
 	}

@@ -383,7 +383,7 @@ func TestSignalsThatDoNotDecodeChangeNothing(t *testing.T) {
 	require.Empty(t, b.stored)
 }
 
-func TestLongDoubtContinuesAsNewCarryingOnlyTheCount(t *testing.T) {
+func TestLongDoubtContinuesAsNew(t *testing.T) {
 	b := newBench(t)
 	b.placings = []trade.Placing{unknownReply}
 	b.findings = []trade.Finding{inDoubt(time.Hour)}

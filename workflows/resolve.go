@@ -52,7 +52,6 @@ func (p *proposal) hearWord(ctx workflow.Context, req ResolveRequest) error {
 // once. One that comes just before the doubt is kept for it; one that was taken
 // and is said again, because its answer was lost, is answered as before.
 func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *word {
-	earlier := p.said
 	w := &word{ResolveRequest: req, view: &WordView{
 		OrderID: req.OrderID, Absent: req.Absent, Actor: req.Actor, Reason: req.Reason, At: workflow.Now(ctx),
 	}}
@@ -64,7 +63,7 @@ func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *word {
 		p.weighed(ctx, w, plain(unfit))
 	case (req.OrderID == "") != req.Absent:
 		p.weighed(ctx, w, "give either orderId or absent")
-	case !p.status().Claimed() && w.view.repeats(earlier) && changed(ctx, wordRepeated):
+	case !p.status().Claimed() && p.taken != nil && w.ResolveRequest == *p.taken && changed(ctx, wordRepeated):
 		p.weighed(ctx, w, "")
 	case !p.status().Claimed():
 		p.weighed(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
@@ -78,18 +77,14 @@ func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *word {
 	return w
 }
 
-// repeats reports whether w says again what was taken.
-func (w *WordView) repeats(taken *WordView) bool {
-	return taken != nil && taken.Accepted &&
-		w.OrderID == taken.OrderID && w.Absent == taken.Absent && w.Actor == taken.Actor && w.Reason == taken.Reason
-}
-
 // weighed notes what came of a word.
 func (p *proposal) weighed(ctx workflow.Context, w *word, problem string) {
 	w.view.Weighed, w.view.Accepted, w.view.Problem = true, problem == "", problem
 	if problem != "" {
 		workflow.GetLogger(ctx).Warn("resolve refused", "actor", w.Actor, "problem", problem)
+		return
 	}
+	p.taken = &w.ResolveRequest
 }
 
 // dropWord refuses a word that no doubt has waited for.

@@ -107,16 +107,20 @@ func TestASecondWordWaitsForNobody(t *testing.T) {
 
 func TestAWordThatWasTakenIsAnsweredTheSameWhenItIsSaidAgain(t *testing.T) {
 	b := doubtful(t)
-	var first, again, other, another *answer
-	b.at(time.Minute, func() { first = b.resolve("r1", ResolveRequest{Absent: true}) })
+	var first, early, again, other, later *answer
+	b.at(time.Minute, func() {
+		first = b.resolve("r1", ResolveRequest{Absent: true})
+		early = b.resolve("r0", ResolveRequest{Absent: true})
+	})
 	b.at(2*time.Minute, func() { again = b.resolve("r2", ResolveRequest{Absent: true}) })
 	b.at(3*time.Minute, func() { other = b.resolve("r3", ResolveRequest{OrderID: "order-1"}) })
-	b.at(4*time.Minute, func() { another = b.resolve("r4", ResolveRequest{Absent: true}) })
+	b.at(4*time.Minute, func() { later = b.resolve("r4", ResolveRequest{Absent: true}) })
 	require.Equal(t, trade.Expired, b.run().Status)
 	require.True(t, first.resolved.Accepted)
+	require.Equal(t, "another word is being weighed", early.resolved.Problem, "and what is refused between changes nothing")
 	require.Equal(t, first.resolved, again.resolved)
 	require.Equal(t, "the proposal is FAILED, not UNRESOLVED", other.resolved.Problem)
-	require.Equal(t, other.resolved.Problem, another.resolved.Problem, "a later word stands between")
+	require.Equal(t, first.resolved, later.resolved)
 	require.Len(t, b.resolved, 1, "taken once")
 }
 

@@ -23,6 +23,7 @@ export function closed(status: string): boolean {
 
 export interface ProposalInput {
   looks?: number;
+  taken?: ResolveRequest; // said by the workflow itself when it continues as new
 }
 
 export interface ExecuteRequest {
