@@ -193,7 +193,7 @@ func TestOfTwoStacksOnOneFolderOneComesUp(t *testing.T) {
 func TestAFullDiskIsSaidAndNothingIsDoubledWhenThereIsRoomAgain(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
-		t.Skip("DID NOT RUN: a disk of its own can be mounted by root only")
+		t.Skip("a disk of its own can be mounted by root only")
 	}
 	small := mounted(t, "20m")
 	says := refusedUp(t, filepath.Join(small, "state"), nil)

@@ -52,16 +52,23 @@ func batches(packages []string) []batch {
 			all = append(all, b)
 		}
 	}
-	return append(all, rest)
+	if len(rest.packages) > 0 {
+		all = append(all, rest)
+	}
+	return all
 }
 
-// list names every package of the module in dir.
-func list(ctx context.Context, dir string) ([]string, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "./...")
+// list names the packages of the module in dir that patterns match; without
+// patterns, all.
+func list(ctx context.Context, dir string, patterns []string) ([]string, error) {
+	if len(patterns) == 0 {
+		patterns = []string{"./..."}
+	}
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, patterns...)...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go list ./...: %w", err)
+		return nil, fmt.Errorf("go list %v: %w", patterns, err)
 	}
 	return strings.Fields(string(out)), nil
 }

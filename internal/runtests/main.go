@@ -3,10 +3,10 @@
 // slowest tests took, what did not run and why, and what failed. It decides
 // which packages run together; what a test does is the test's own affair.
 //
-//	go run ./internal/runtests [-strict] [-- flags of go test]
+//	go run ./internal/runtests [-strict] [packages] [-- -name=value flags of go test]
 //
-// It ends with 1 when a test fails, when no test ran and, with -strict, when a
-// test was skipped; with 2 for a wrong flag.
+// Without packages it runs all. It ends with 1 when a test fails, when no test
+// ran and, with -strict, when a test was skipped; with 2 for a wrong flag.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -32,9 +33,20 @@ func main() {
 	}
 }
 
-// run tests the module in dir.
-func run(ctx context.Context, dir string, strict bool, flags []string, out io.Writer) error {
-	packages, err := list(ctx, dir)
+// run tests packages of the module in dir. Of args, what begins with a dash is
+// handed to go test, and the rest names packages.
+func run(ctx context.Context, dir string, strict bool, args []string, out io.Writer) error {
+	var flags, patterns []string
+	for _, arg := range args {
+		switch {
+		case arg == "--":
+		case strings.HasPrefix(arg, "-"):
+			flags = append(flags, arg)
+		default:
+			patterns = append(patterns, arg)
+		}
+	}
+	packages, err := list(ctx, dir, patterns)
 	if err != nil {
 		return err
 	}

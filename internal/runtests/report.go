@@ -64,16 +64,29 @@ func (r *report) printSlowest(out io.Writer) {
 	}
 }
 
-// printSkipped gives one line to each test that did not run: the reason it gave.
+// printSkipped gives one line to each reason for which tests of a package did
+// not run.
 func (r *report) printSkipped(out io.Writer) {
-	if len(r.skipped()) == 0 {
-		return
-	}
-	fmt.Fprintln(out, "\nDID NOT RUN:")
+	var whys []string
+	names := map[string][]string{}
 	for _, e := range r.executions {
 		for _, t := range e.Skipped() {
-			fmt.Fprintf(out, "  %s %s: %s\n", short(t.Package), t.Test, reason(e.OutputLines(t)))
+			why := reason(e.OutputLines(t)) + " (" + short(t.Package) + ": "
+			if names[why] == nil {
+				whys = append(whys, why)
+			}
+			names[why] = append(names[why], t.Test.Name())
 		}
+	}
+	if len(whys) > 0 {
+		fmt.Fprintln(out, "\nDID NOT RUN:")
+	}
+	for _, why := range whys {
+		tests := strings.Join(names[why], ", ")
+		if n := len(names[why]); n > 3 {
+			tests = fmt.Sprintf("%s and %d more", strings.Join(names[why][:3], ", "), n-3)
+		}
+		fmt.Fprintf(out, "  %s%s)\n", why, tests)
 	}
 }
 

