@@ -34,6 +34,7 @@ type strike struct {
 
 // A short campaign: everything that the long ones do, once or more.
 func TestNothingIsDoubledOrLostUnderFaults(t *testing.T) {
+	t.Parallel()
 	code, out, progress := starter(t, "chaos", "--seed", "5", "--proposals", "40", "--duration", "25s", "--rate", "8", "--keep", "--json")
 	campaigns := decode[map[string][]campaign](t, out)["campaigns"]
 	require.Len(t, campaigns, 1, progress)
