@@ -104,12 +104,13 @@ func runBatches(ctx context.Context, dir string, all []batch, flags []string, pr
 	return r, nil
 }
 
-// run is one go test. An interrupted one may take its time to stop what its
-// tests have started.
+// run is one go test. An interruption reaches its tests as well: go test itself
+// only waits for them.
 func (b batch) run(ctx context.Context, dir string, id int, flags []string, said *lines) (*testjson.Execution, error) {
 	cmd := exec.CommandContext(ctx, "go", b.args(flags)...)
 	cmd.Dir = dir
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = time.Minute
 	out, err := cmd.StdoutPipe()
 	if err != nil {

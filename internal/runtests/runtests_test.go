@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -90,12 +91,25 @@ func TestARunThatCannotTestIsNoSuccess(t *testing.T) {
 	}
 }
 
+// An interrupted run ends at once, as a failure that names what was running.
 func TestAnInterruptedRunEndsAsAFailure(t *testing.T) {
 	t.Parallel()
-	dir := moduleOf(t, map[string]string{"a": `func TestWaits(t *testing.T) { println("waiting"); select {} }`})
+	began := filepath.Join(t.TempDir(), "began")
+	require.NoError(t, syscall.Mkfifo(began, 0o600))
+	dir := moduleOf(t, map[string]string{"a": `func TestWaits(t *testing.T) { f, err := os.Create("` + began + `"); println(f, err); select {} }`})
+	source := filepath.Join(dir, "a", "x_test.go")
+	text, err := os.ReadFile(source)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(source, bytes.Replace(text, []byte(`import "testing"`), []byte("import (\n\"os\"\n\"testing\"\n)"), 1), 0o600))
 	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, dir, false, nil, &out) }()
+	_, err = os.Open(began) // returns when the test has opened its end
+	require.NoError(t, err)
 	cancel()
-	require.ErrorIs(t, run(ctx, dir, false, nil, &bytes.Buffer{}), context.Canceled)
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.Contains(t, out.String(), "FAILED: a TestWaits\n")
 }
 
 func TestEveryPackageIsInExactlyOneBatch(t *testing.T) {
