@@ -18,14 +18,14 @@ import (
 	"interlock/internal/devstack"
 )
 
-// databaseVariable names a server to use instead of one of our own, by the
+// DatabaseVariable names a server to use instead of one of our own, by the
 // URL of a database whose user may create databases.
-const databaseVariable = "INTERLOCK_TEST_DATABASE_URL"
+const DatabaseVariable = "INTERLOCK_TEST_DATABASE_URL"
 
 const patience = time.Minute
 
 var server = lazily(func(dir string) (string, func() error, error) {
-	if given := os.Getenv(databaseVariable); given != "" {
+	if given := os.Getenv(DatabaseVariable); given != "" {
 		return given, func() error { return nil }, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
