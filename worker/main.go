@@ -25,6 +25,7 @@ import (
 	"interlock/internal/bitvavo/market"
 	bitvavo "interlock/internal/bitvavo/orders"
 	"interlock/internal/config"
+	"interlock/internal/listen"
 	"interlock/internal/notify"
 	"interlock/internal/postgres"
 	"interlock/internal/rate"
@@ -96,10 +97,9 @@ func newProcess(ctx context.Context, cfg config.WorkerConfig) (*process, error) 
 // connect opens the database, checks the venue, and dials Temporal, in this
 // order: a worker of the wrong account must not even poll.
 func (p *process) connect(ctx context.Context) (err error) {
-	if p.metrics, err = telemetry.Start(ctx, p.cfg.MetricsAddr, "interlock-worker-"+string(p.cfg.Role)); err != nil {
+	if err := p.measure(ctx); err != nil {
 		return err
 	}
-	p.closers = append(p.closers, func() { _ = p.metrics.Shutdown(context.WithoutCancel(ctx)) })
 	if p.store, err = postgres.Open(ctx, p.cfg.DatabaseURL.Reveal()); err != nil {
 		return err
 	}
@@ -113,6 +113,23 @@ func (p *process) connect(ctx context.Context) (err error) {
 	}
 	p.watchHalts(ctx)
 	return p.dialTemporal(ctx)
+}
+
+// measure serves the metrics, and tells where.
+func (p *process) measure(ctx context.Context) error {
+	book, err := listen.In(p.cfg.AddressFile)
+	if err != nil {
+		return err
+	}
+	page, err := book.Listen(ctx, listen.Metrics, p.cfg.MetricsAddr)
+	if err != nil {
+		return fmt.Errorf("INTERLOCK_METRICS_ADDR: %w", err)
+	}
+	if p.metrics, err = telemetry.Start(ctx, page, "interlock-worker-"+string(p.cfg.Role)); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, func() { _ = p.metrics.Shutdown(context.WithoutCancel(ctx)) })
+	return book.Tell()
 }
 
 // dialTemporal waits a while for a Temporal that is away: meanwhile this

@@ -41,7 +41,7 @@ type ear struct {
 	answer func(http.ResponseWriter, outbox.Event) // nil: takes everything
 }
 
-func listen(t *testing.T) *ear {
+func newEar(t *testing.T) *ear {
 	t.Helper()
 	e := &ear{t: t, key: notify.NewSigningKey()}
 	e.Server = httptest.NewServer(http.HandlerFunc(e.serve))
@@ -156,7 +156,7 @@ func TestANotifierKilledAtAnyStepLosesNothingAndKeepsTheOrder(t *testing.T) {
 }
 
 func (k killing) prove(t *testing.T) {
-	s, e, dir := muted(t), listen(t), t.TempDir()
+	s, e, dir := muted(t), newEar(t), t.TempDir()
 	s.tells("r", e, outbox.Blocked)
 	want := s.blocks("p", 3)
 	nth := 2
@@ -201,7 +201,7 @@ func (s *stack) open(rule string) int {
 func TestServicesThatHangBreakOffOrFailHoldUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	s := muted(t)
-	well, hangs, failing, cut := listen(t), listen(t), listen(t), listen(t)
+	well, hangs, failing, cut := newEar(t), newEar(t), newEar(t), newEar(t)
 	released := make(chan struct{})
 	t.Cleanup(func() { close(released) })
 	hangs.answers(func(http.ResponseWriter, outbox.Event) { <-released })

@@ -192,7 +192,7 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 func TestAStreamOutlivesTheServersTimeoutsAndEndsWithIt(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
-	server := api.NewServer("127.0.0.1:0", api.New(api.Config{Store: d.store, Temporal: d.temporal}))
+	server := api.NewServer(api.New(api.Config{Store: d.store, Temporal: d.temporal}))
 	server.ReadTimeout, server.WriteTimeout = time.Second, time.Second
 	d.serve(server)
 	s := d.listen()
@@ -222,7 +222,7 @@ func TestAStreamWorksThroughAPooler(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
 	pooled := open(t, devtest.Pooled(t, apiLogin(t, d.url)))
-	d.serve(api.NewServer("", api.New(api.Config{Store: pooled, Temporal: d.temporal})))
+	d.serve(api.NewServer(api.New(api.Config{Store: pooled, Temporal: d.temporal})))
 	s := d.listen()
 	d.blocks("p", "anna")
 	_, told := s.event()

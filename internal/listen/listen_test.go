@@ -87,6 +87,9 @@ func TestAnAddressThatIsSaidIsTheOneThatIsBound(t *testing.T) {
 func TestWithoutAFileNobodyIsTold(t *testing.T) {
 	t.Parallel()
 	b, _ := start(t, "")
+	none, err := b.Listen(t.Context(), Metrics, "")
+	require.NoError(t, err)
+	require.Nil(t, none)
 	require.NoError(t, b.Tell())
 }
 

@@ -16,6 +16,7 @@ import (
 	"interlock/internal/api"
 	"interlock/internal/config"
 	"interlock/internal/identity"
+	"interlock/internal/listen"
 	"interlock/internal/postgres"
 	"interlock/internal/telemetry"
 )
@@ -37,7 +38,11 @@ func (a *app) runServe(ctx context.Context) error {
 		return ends(exitUsage, err)
 	}
 	log := telemetry.Logger(os.Stderr, "interlock-api")
-	measured, err := telemetry.Start(ctx, cfg.MetricsAddr, "interlock-api")
+	book, err := listen.In(cfg.AddressFile)
+	if err != nil {
+		return err
+	}
+	measured, err := a.measure(ctx, book, cfg.MetricsAddr, "interlock-api")
 	if err != nil {
 		return err
 	}
@@ -59,7 +64,14 @@ func (a *app) runServe(ctx context.Context) error {
 		Store: store, Temporal: api.NewExecutor(temporal), Metrics: measured.Metrics(), Log: log,
 		JWTs: believed(cfg.JWT), RPS: float64(cfg.RPS), FailuresPerMinute: cfg.Failures, Origins: cfg.Origins,
 	})
-	return serveHTTP(ctx, api.NewServer(cfg.Addr, handler), log)
+	listener, err := book.Listen(ctx, listen.HTTP, cfg.Addr)
+	if err != nil {
+		return unavailable(fmt.Errorf("INTERLOCK_API_ADDR: %w", err))
+	}
+	if err := book.Tell(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return serveHTTP(ctx, api.NewServer(handler), listener, log)
 }
 
 // believed is nil when no JWT is.
@@ -77,11 +89,7 @@ func believed(j config.JWT) api.Tokens {
 // longest execute.
 const farewell = 20 * time.Second
 
-func serveHTTP(ctx context.Context, server *http.Server, log *slog.Logger) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", server.Addr)
-	if err != nil {
-		return unavailable(fmt.Errorf("INTERLOCK_API_ADDR: %w", err))
-	}
+func serveHTTP(ctx context.Context, server *http.Server, listener net.Listener, log *slog.Logger) error {
 	log.Info("serving", "address", listener.Addr().String())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -17,6 +17,7 @@ import (
 
 	"interlock/internal/config"
 	"interlock/internal/devstack"
+	"interlock/internal/listen"
 	"interlock/workflows"
 )
 
@@ -50,10 +51,11 @@ func (s *Stack) startWorker(ctx context.Context, binary string, role config.Role
 	if err != nil {
 		return err
 	}
-	return s.start(ctx, devstack.Child{
+	_, err = s.start(ctx, devstack.Child{
 		Name: name, Path: binary, Args: []string{"--role", string(role)}, Env: env, Grace: drain, ReadyWithin: time.Minute,
-		Ready: func(ctx context.Context) error { return s.polls(ctx, name, s.queues(role)) },
+		Ready: func(ctx context.Context, _ listen.Addresses) error { return s.polls(ctx, name, s.queues(role)) },
 	})
+	return err
 }
 
 func (s *Stack) workerEnv(role config.Role) ([]string, error) {
