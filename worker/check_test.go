@@ -22,6 +22,7 @@ import (
 	"interlock/internal/demoanalyst"
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/doctor"
+	"interlock/internal/listen/listentest"
 	"interlock/internal/paper"
 	"interlock/internal/postgres"
 	"interlock/internal/schedules"
@@ -266,7 +267,7 @@ func TestNothingThatIsDownOrFrozenIsWaitedFor(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { frozen.Close(); held.Wait() })
-	for _, address := range []string{freeAddress(t), frozen.Addr().String()} {
+	for _, address := range []string{listentest.Refusing(t), frozen.Addr().String()} {
 		began := time.Now()
 		list := s.check("scans", "DATABASE_URL=postgres://u:hunter2@"+address+"/x", "TEMPORAL_ADDRESS="+address,
 			"BITVAVO_REST_URL=http://"+address+"/v2", "OPENAI_BASE_URL=http://"+address+"/v1")

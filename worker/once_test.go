@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"interlock/internal/devstack/devtest"
+	"interlock/internal/listen/listentest"
 	"interlock/internal/trade"
 	"interlock/migrations"
 	"interlock/workflows"
@@ -289,7 +290,7 @@ func TestAWorkerRefusesForeignKeysAndForeignVenues(t *testing.T) {
 		"scans with the trade key":       {"scans", []string{"BITVAVO_TRADE_KEY=x"}, "BITVAVO_TRADE_KEY"},
 		"orders with the read-only key":  {"orders", []string{"BITVAVO_READONLY_KEY=x"}, "BITVAVO_READONLY_KEY"},
 		"proposals with a key at all":    {"proposals", []string{"BITVAVO_TRADE_SECRET=x"}, "BITVAVO_TRADE_SECRET"},
-		"another venue than the account": {"orders", []string{"BITVAVO_REST_URL=http://" + freeAddress(t) + "/v2"}, "not the exchange of account"},
+		"another venue than the account": {"orders", []string{"BITVAVO_REST_URL=http://" + listentest.Refusing(t) + "/v2"}, "not the exchange of account"},
 		"a live exchange nobody allowed": {"orders", []string{"BITVAVO_REST_URL=https://api.bitvavo.com/v2"}, "INTERLOCK_LIVE"},
 	} {
 		cmd := exec.Command(path, "--role", c.role)

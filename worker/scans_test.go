@@ -13,6 +13,7 @@ import (
 
 	"interlock/internal/config"
 	"interlock/internal/demoanalyst"
+	"interlock/internal/listen/listentest"
 	"interlock/internal/scan"
 	"interlock/internal/schedules"
 	"interlock/internal/trade"
@@ -192,8 +193,9 @@ func TestAScanWhoseWorkerIsKilledEndsOnAnother(t *testing.T) {
 
 func TestADeadEndpointCostsNothingAndIsRecorded(t *testing.T) {
 	t.Parallel()
-	s := newScanStack(t, 1)
-	s.door.Close()
+	s := newScanStack(t, 0)
+	s.model = "http://" + listentest.Refusing(t) + "/v1"
+	s.start("scans-0", "scans")
 	s.job("down", 10*time.Second)
 	s.eventually(2*time.Minute, "three recorded scans", func() bool { return s.ended(scan.ModelUnreachable) >= 3 })
 	require.Zero(t, s.counted())

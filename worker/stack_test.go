@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -425,13 +424,4 @@ func (s *stack) heal() { s.t.Helper(); s.admin(http.MethodDelete, "/admin/faults
 func (s *stack) delayReplies(d time.Duration) {
 	s.t.Helper()
 	s.admin(http.MethodPost, "/admin/delay", map[string]any{"replyDelayMs": d.Milliseconds()}, nil)
-}
-
-// freeAddress is an address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"interlock/internal/listen/listentest"
 	"interlock/internal/prompt"
 	"interlock/internal/scan"
 )
@@ -169,11 +169,7 @@ func TestRetryAfterIsReadInBothFormsAndBounded(t *testing.T) {
 }
 
 func TestWhatNeverConnectedSurelyDidNotLeave(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	dead := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	a := New(Config{BaseURL: "http://" + dead + "/v1", Key: key})
+	a := New(Config{BaseURL: "http://" + listentest.Refusing(t) + "/v1", Key: key})
 	defer a.Close()
 	answer := a.Ask(t.Context(), question())
 	require.Equal(t, scan.ModelUnreachable, answer.Code)

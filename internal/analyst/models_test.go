@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/listen/listentest"
 )
 
 func TestModelsAreListedWithoutACall(t *testing.T) {
@@ -39,9 +41,7 @@ func TestModelsAreListedWithoutACall(t *testing.T) {
 }
 
 func TestAModelServerThatIsDownIsNoAnswer(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	_, err := New(Config{BaseURL: server.URL, Timeout: 5 * time.Second}).Models(t.Context())
+	_, err := New(Config{BaseURL: "http://" + listentest.Refusing(t), Timeout: 5 * time.Second}).Models(t.Context())
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrNoList)
 	require.NotErrorIs(t, err, ErrKey)

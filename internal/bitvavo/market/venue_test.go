@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"interlock/internal/listen/listentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -83,10 +85,7 @@ func says(status int, body string) http.HandlerFunc {
 // deadAddress is a base URL where nobody listens.
 func deadAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return "http://" + listener.Addr().String() + "/v2"
+	return "http://" + listentest.Refusing(t) + "/v2"
 }
 
 // droppingAddress is a base URL whose connections end as soon as they begin.

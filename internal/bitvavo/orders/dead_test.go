@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"interlock/internal/listen/listentest"
 	"interlock/internal/trade"
 )
 
@@ -175,13 +176,10 @@ func TestOrderNeverUsesAConnectionThatServedBefore(t *testing.T) {
 }
 
 func TestNoConnectionIsNotSent(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, closed.Close())
 	plain := newSocket(t, drop)
 	secure := strings.Replace(plain.url(), "http://", "https://", 1)
 	for name, c := range map[string]*Client{
-		"refused":               newClient(t, "http://"+closed.Addr().String()+"/v2", nil),
+		"refused":               newClient(t, "http://"+listentest.Refusing(t)+"/v2", nil),
 		"no TLS at the far end": newClient(t, secure, nil),
 		"name unknown":          newClient(t, "http://exchange/v2", dials(&net.DNSError{Err: "no such host", Name: "exchange", IsNotFound: true})),
 		"connect timeout":       newClient(t, "http://exchange/v2", dials(nil)),
