@@ -141,6 +141,9 @@ func (p *Postgres) Pid() int { return p.running().pid() }
 // Done is closed when the present server process has ended, for any reason.
 func (p *Postgres) Done() <-chan struct{} { return p.running().done }
 
+// Ended says how the server process ended whose Done is closed.
+func (p *Postgres) Ended() error { return p.running().ended("") }
+
 func (p *Postgres) running() *process {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -90,10 +90,10 @@ func TestLargeLogIsSetAside(t *testing.T) {
 
 func TestLastWordsFitInOneLine(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "3 | 4 | 5 | 6", lastWords([]byte("1\n2\n3\n4\n5\n6\n")))
-	require.Equal(t, "it said nothing", lastWords([]byte("\n")))
-	require.Equal(t, "cannot listen | panic: nil", lastWords([]byte("up\ncannot listen\npanic: nil\n\ngoroutine 1:\nmain.main()\n")), "a stack says less")
-	long := lastWords([]byte(strings.Repeat("ö", 1000) + ": disk is full\n"))
+	require.Equal(t, "3 | 4 | 5 | 6", LastWords([]byte("1\n2\n3\n4\n5\n6\n")))
+	require.Equal(t, "it said nothing", LastWords([]byte("\n")))
+	require.Equal(t, "cannot listen | panic: nil", LastWords([]byte("up\ncannot listen\npanic: nil\n\ngoroutine 1:\nmain.main()\n")), "a stack says less")
+	long := LastWords([]byte(strings.Repeat("ö", 1000) + ": disk is full\n"))
 	require.LessOrEqual(t, len(long), mostWords+len("…"))
 	require.True(t, utf8.ValidString(long))
 	require.True(t, strings.HasSuffix(long, "ö: disk is full"), long)

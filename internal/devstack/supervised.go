@@ -33,6 +33,8 @@ type supervised struct {
 	mu      sync.Mutex
 	process *process
 	stopped bool
+	ends    int   // that nobody asked for
+	lastEnd error // the last of them
 }
 
 func supervise(spec Child, log, told string, progress io.Writer) (*supervised, error) {
@@ -125,18 +127,38 @@ func (c *supervised) watch() {
 		if !c.endedUnasked(p) {
 			return
 		}
+		ended := c.noteEnd(p)
 		if c.spec.Backoff == 0 {
-			fmt.Fprintf(c.progress, "%s: %v\n", c.spec.Name, p.ended(""))
+			fmt.Fprintf(c.progress, "%s: %v\n", c.spec.Name, ended)
 			return
 		}
 		if time.Since(began) > recovered {
 			pause = c.spec.Backoff
 		}
-		fmt.Fprintf(c.progress, "%s: %v; starting it again in %s\n", c.spec.Name, p.ended(""), pause)
+		fmt.Fprintf(c.progress, "%s: %v; starting it again in %s\n", c.spec.Name, ended, pause)
 		if !c.relaunch(&pause) {
 			return
 		}
 	}
+}
+
+func (c *supervised) noteEnd(p *process) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends++
+	c.lastEnd = p.ended("")
+	return c.lastEnd
+}
+
+// unrest says how often the child ended unasked, and how the last time; empty
+// for one that never did.
+func (c *supervised) unrest() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ends == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %v; that is end %d of it", c.spec.Name, c.lastEnd, c.ends)
 }
 
 // endedUnasked waits for the end of p, or for the order to stop.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -170,6 +171,20 @@ func (s *Supervisor) Pid(name string) (int, error) {
 		return 0, err
 	}
 	return child.running().pid(), nil
+}
+
+// Unrest says which children have ended unasked and how, in one line: a reason
+// why what they do together is not done. It is empty when none has.
+func (s *Supervisor) Unrest() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for _, child := range s.children {
+		if one := child.unrest(); one != "" {
+			all = append(all, one)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // Addresses are where a child listens, for one that tells them.

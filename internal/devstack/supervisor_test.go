@@ -84,8 +84,10 @@ func TestChildWithoutBackoffStaysDown(t *testing.T) {
 	t.Parallel()
 	s, _, progress := newSupervisor(t)
 	require.NoError(t, s.Start(t.Context(), shell("once", "exec sleep 1000")))
+	require.Empty(t, s.Unrest())
 	require.NoError(t, s.Kill("once"))
 	progress.await(t, "once: ended (signal: killed): it said nothing; see ")
+	require.Regexp(t, `^once ended \(signal: killed\): it said nothing; see .*/logs/once.log; that is end 1 of it$`, s.Unrest())
 	require.False(t, running(pidOf(t, s, "once")))
 }
 

@@ -114,6 +114,9 @@ func (t *Temporal) Pid() int { return t.running().pid() }
 // Done is closed when the present server process has ended, for any reason.
 func (t *Temporal) Done() <-chan struct{} { return t.running().done }
 
+// Ended says how the server process ended whose Done is closed.
+func (t *Temporal) Ended() error { return t.running().ended("") }
+
 func (t *Temporal) running() *process {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -42,7 +42,7 @@ func (p *process) ended(when string) error {
 
 // lastWords are the last lines that this process said, and not one before it
 // in the same log.
-func (p *process) lastWords() string { return lastWords(readFrom(p.log, p.logStart, -mostSaid)) }
+func (p *process) lastWords() string { return LastWords(readFrom(p.log, p.logStart, -mostSaid)) }
 
 // foundInUse reports whether the child said that an address was in use; with
 // address, that one. C programs say it as Go ones do.
@@ -75,9 +75,10 @@ func readFrom(path string, offset, limit int64) []byte {
 	return text
 }
 
-// lastWords are the last lines of text in one line, for an error message. Of a
-// Go program that panicked they are what it says first: a stack follows.
-func lastWords(text []byte) string {
+// LastWords are the last lines of what a program said in one line, for an error
+// message. Of a Go program that panicked they are what it says first: a stack
+// follows.
+func LastWords(text []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	first, end := max(0, len(lines)-4), len(lines)
 	for i, line := range lines {
@@ -104,7 +105,3 @@ func shortened(words string) string {
 	}
 	return "…" + words
 }
-
-// LastWords are the last lines of the log at path in one line, for an error
-// message.
-func LastWords(path string) string { return lastWords(readFrom(path, 0, -mostSaid)) }

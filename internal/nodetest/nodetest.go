@@ -57,14 +57,23 @@ func Command(t *testing.T, project string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// lastWords is how long before the end of its time a test that still runs a
+// command is failed: it can then say what the command printed.
+const lastWords = 10 * time.Second
+
 // Run runs a command to its end and returns what it printed. It fails the test,
-// with everything that was printed, when the command does.
+// with everything that was printed, when the command does or is not over when
+// the test has to be.
 func Run(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	require.NoError(t, err, "%v\n%s%s", cmd.Args, &out, &errs)
+	require.NoError(t, cmd.Start())
+	if end, bounded := t.Deadline(); bounded {
+		killing := time.AfterFunc(time.Until(end)-lastWords, func() { _ = cmd.Process.Kill() }) // it may be over
+		defer killing.Stop()
+	}
+	require.NoError(t, cmd.Wait(), "%v\n%s%s", cmd.Args, &out, &errs)
 	return out.String()
 }
 

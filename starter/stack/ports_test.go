@@ -3,6 +3,7 @@ package stack
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -156,6 +157,21 @@ func TestTheFirstPortOfTheExchangeIsKept(t *testing.T) {
 	kept, err := openSecrets(filepath.Dir(s.secrets.path))
 	require.NoError(t, err)
 	require.Equal(t, at, loopback(kept.ExchangePort))
+}
+
+func TestAStackThatIsNotReadyNamesTheProcessThatMayBeWhy(t *testing.T) {
+	t.Parallel()
+	s, said := supervising(t)
+	_, err := s.startOn(t.Context(), 0, 0, "the child", child)
+	require.NoError(t, err)
+	missing := errors.New("there are no fresh prices")
+	require.EqualError(t, s.notReady(time.Minute, missing), "not ready in 1m0s: there are no fresh prices; the logs are in "+s.opts.Dir+"/logs")
+	require.NoError(t, s.Kill("child"))
+	waittest.Until(t, timeout, "its end to be said", func() error {
+		return waittest.Is(strings.Contains(said.String(), "child: ended (signal: killed)"), "it said %s", said)
+	})
+	require.EqualError(t, s.notReady(time.Minute, missing), "not ready in 1m0s: there are no fresh prices; "+
+		"child ended (signal: killed): it said nothing; see "+s.opts.Dir+"/logs/child.log; that is end 1 of it")
 }
 
 func TestTemporalsUsualPortsGiveWay(t *testing.T) {

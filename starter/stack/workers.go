@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -171,10 +172,11 @@ func WorkerBinary(ctx context.Context, self string, progress io.Writer) (string,
 		return "", fmt.Errorf("build the worker: %w", err)
 	}
 	target := filepath.Join(cache, "interlock", "bin", "interlock-worker-"+strings.ReplaceAll(strings.Trim(root, "/"), "/", "-"))
+	var said bytes.Buffer
 	build := exec.CommandContext(ctx, "go", "build", "-o", target, "./worker")
-	build.Dir, build.Stderr = root, progress
+	build.Dir, build.Stderr = root, io.MultiWriter(progress, &said)
 	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("build the worker in %s: %w", root, err)
+		return "", fmt.Errorf("build the worker in %s: %w: %s", root, err, devstack.LastWords(said.Bytes()))
 	}
 	return target, nil
 }
