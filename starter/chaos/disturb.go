@@ -193,7 +193,7 @@ func (c *campaign) deliverTwice(ctx context.Context, _ Disturbance) error {
 		return err
 	}
 	before := c.tally.faultCounts()[deliveredTwice]
-	struck := c.eventually(ctx, twicePatience, func(context.Context) error {
+	struck := c.eventually(ctx, twiceTimeout, func(context.Context) error {
 		if c.tally.faultCounts()[deliveredTwice] == before {
 			return errors.New("no order was delivered twice")
 		}
@@ -202,8 +202,8 @@ func (c *campaign) deliverTwice(ctx context.Context, _ Disturbance) error {
 	return errors.Join(struck, c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.guard(ctx, false) }))
 }
 
-// twicePatience is how long the guard stays when no order comes.
-const twicePatience = 8 * time.Second
+// twiceTimeout is how long the guard stays when no order comes.
+const twiceTimeout = 8 * time.Second
 
 // guard turns the guard on with the fault armed, or the fault off with the
 // guard. The fault is never armed without it.
@@ -225,17 +225,26 @@ func (c *campaign) guard(ctx context.Context, on bool) error {
 	return c.tellAll(ctx)
 }
 
-// eventually tries until it works, for at most patience.
-func (c *campaign) eventually(ctx context.Context, patience time.Duration, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// eventually tries until it works, for at most timeout, and says what the last
+// try that was not cut short had come to.
+func (c *campaign) eventually(ctx context.Context, timeout time.Duration, try func(context.Context) error) error {
+	bound, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	var last error
 	for {
-		err := try(ctx)
+		err := try(bound)
 		if err == nil {
 			return nil
 		}
-		if pause(ctx, 200*time.Millisecond) != nil {
-			return err
+		if last == nil || bound.Err() == nil {
+			last = err
 		}
+		if pause(bound, 200*time.Millisecond) == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return last
+		}
+		return fmt.Errorf("not within %s: %w", timeout, last)
 	}
 }

@@ -101,7 +101,7 @@ func (a *app) campaign(ctx context.Context, s chaos.Settings, keep bool) (report
 	fmt.Fprintf(a.progress, "seed %d: bringing up a stack in %s\n", s.Seed, dir)
 	up, err := a.chaosStack(ctx, dir, s)
 	if err != nil {
-		return report, errors.Join(unavailable(err), os.RemoveAll(dir))
+		return report, errors.Join(unavailable(err), a.leave(ctx, dir))
 	}
 	report, err = a.breakStack(ctx, up, dir, chaos.NewPlan(s))
 	err = errors.Join(err, up.Abandon())
@@ -111,6 +111,16 @@ func (a *app) campaign(ctx context.Context, s chaos.Settings, keep bool) (report
 		return report, err
 	}
 	return report, errors.Join(err, os.RemoveAll(dir))
+}
+
+// leave removes the folder of a stack that did not come up, unless its logs may
+// say why.
+func (a *app) leave(ctx context.Context, dir string) error {
+	if ctx.Err() != nil { // interrupted
+		return os.RemoveAll(dir)
+	}
+	fmt.Fprintln(a.progress, "the state is kept in", dir)
+	return nil
 }
 
 // chaosStack hears of no environment but paths, so that it can touch nothing

@@ -55,7 +55,10 @@ var workerKilled = scenario{
 			r, _ := u.execute(ctx, id, nil) // a lost answer is no answer
 			answered <- r
 		}()
-		if err := until(ctx, func() (bool, error) { n, err := u.ordersOf(ctx, id); return n > 0, err }); err != nil {
+		if err := until(ctx, func() (string, error) {
+			n, err := u.ordersOf(ctx, id)
+			return unless(n > 0, "no order of %s at the exchange", id), err
+		}); err != nil {
 			return "", false, err
 		}
 		if err := k.Kill(stack.WorkerName("orders", 1)); err != nil {

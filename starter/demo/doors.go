@@ -91,7 +91,7 @@ var signalWithoutActor = scenario{
 
 // audited waits until the audit holds so many events of a kind.
 func (k *kit) audited(ctx context.Context, id, kind string, want int) error {
-	return until(ctx, func() (bool, error) {
+	return until(ctx, func() (string, error) {
 		events, err := k.store.AuditOf(ctx, id)
 		found := 0
 		for _, e := range events {
@@ -99,7 +99,7 @@ func (k *kit) audited(ctx context.Context, id, kind string, want int) error {
 				found++
 			}
 		}
-		return found >= want, err
+		return unless(found >= want, "%d of %d events %s of %s in the audit", found, want, kind, id), err
 	})
 }
 

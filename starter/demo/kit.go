@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -154,16 +153,10 @@ func (u *user) status(ctx context.Context, id string) (trade.Status, error) {
 
 // becomes waits until a proposal has the status.
 func (u *user) becomes(ctx context.Context, id string, want trade.Status) error {
-	var last trade.Status
-	err := until(ctx, func() (bool, error) {
+	return until(ctx, func() (string, error) {
 		now, err := u.status(ctx, id)
-		last = now
-		return now == want, err
+		return unless(now == want, "%s is %s, not %s", id, now, want), err
 	})
-	if err != nil {
-		return fmt.Errorf("%s is %s, not %s: %w", id, last, want, err)
-	}
-	return nil
 }
 
 // ordersOf counts the orders of proposals at the exchange. The client order ID
@@ -193,20 +186,37 @@ func (u *user) traded(ctx context.Context, side trade.Side, age time.Duration) e
 	return err
 }
 
-// until asks ten times a second until done, an error, or the end of ctx.
-func until(ctx context.Context, ask func() (done bool, err error)) error {
+// until asks ten times a second until nothing is missing, an error, or the end
+// of ctx, and then says what was missing.
+func until(ctx context.Context, ask func() (missing string, err error)) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	last := "nothing was answered"
 	for {
-		if done, err := ask(); done || err != nil {
+		missing, err := ask()
+		switch {
+		case err == nil && missing == "":
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("waited in vain: %s", last) // the question was cut short
+		case err != nil:
 			return err
 		}
+		last = missing
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return errors.New("waited in vain")
+			return fmt.Errorf("waited in vain: %s", last)
 		}
 	}
+}
+
+// unless is what is missing, for until.
+func unless(done bool, missing string, args ...any) string {
+	if done {
+		return ""
+	}
+	return fmt.Sprintf(missing, args...)
 }
 
 func orders(n int) string {

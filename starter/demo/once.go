@@ -130,7 +130,10 @@ var forgottenByTemporal = scenario{
 		if err := k.temporal(ctx, "workflow", "delete", "--workflow-id", id); err != nil {
 			return "", false, err
 		}
-		err = until(ctx, func() (bool, error) { return k.temporal(ctx, "workflow", "describe", "--workflow-id", id) != nil, nil })
+		err = until(ctx, func() (string, error) {
+			gone := k.temporal(ctx, "workflow", "describe", "--workflow-id", id) != nil
+			return unless(gone, "Temporal still has workflow %s", id), nil
+		})
 		if err != nil {
 			return "", false, err
 		}
