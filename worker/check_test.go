@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -48,6 +49,10 @@ func (s *stack) check(role string, change ...string) findings {
 	out, err := cmd.Output()
 	require.Less(s.t, time.Since(began), 30*time.Second)
 	var list findings
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		require.NoError(s.t, json.Unmarshal(out, &list), "%s%s", out, ended.Stderr)
+	}
 	require.NoError(s.t, json.Unmarshal(out, &list), string(out))
 	require.Equal(s.t, doctor.Failed(list), err != nil, "exit code 1 says that something failed")
 	for _, secret := range []string{s.trade.Key, s.trade.Secret, s.read.Key, s.read.Secret, ":secret@", "hunter2"} {

@@ -166,9 +166,8 @@ func (l *lane) openWith(first strike) {
 // reap waits for the end of a worker that was killed.
 func (s *stack) reap(name string) {
 	s.t.Helper()
-	state, err := s.processes[name].Process.Wait()
-	require.NoError(s.t, err)
-	require.Equal(s.t, syscall.SIGKILL, state.Sys().(syscall.WaitStatus).Signal())
+	state := s.endOf(name)
+	require.Equal(s.t, syscall.SIGKILL, state.Sys().(syscall.WaitStatus).Signal(), "%s ended (%s)", name, state)
 }
 
 func (tr trial) strike() strike {

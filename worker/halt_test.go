@@ -73,12 +73,6 @@ func middle(list []time.Duration) time.Duration {
 	return list[len(list)/2]
 }
 
-// promptly is eventually for what must be caught in the act.
-func (s *stack) promptly(what string, met func() bool) {
-	s.t.Helper()
-	require.Eventually(s.t, met, 40*time.Second, 2*time.Millisecond, what)
-}
-
 // still is where the market stands, and an order below it that rests.
 var still = map[trade.Market]struct{ price, limit, amount string }{
 	"BTC-EUR": {"50000", "49500", "0.001"}, "ETH-EUR": {"3000", "2970", "0.01"}, "SOL-EUR": {"100", "99", "0.2"}, "ADA-EUR": {"0.5", "0.495", "40"},

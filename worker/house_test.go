@@ -17,6 +17,7 @@ import (
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/postgres"
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 	"interlock/migrations"
 	"interlock/workflows"
 )
@@ -116,9 +117,9 @@ func (h *house) onServer(statements ...string) {
 	require.NoError(h.t, err)
 	defer conn.Close(ctx)
 	for _, s := range statements {
-		h.eventually(10*time.Second, s, func() bool { // a connection that is ending is in the way for a moment
-			_, err = conn.Exec(ctx, s)
-			return err == nil
+		waittest.Until(h.t, 10*time.Second, s, func() error { // a connection that is ending is in the way for a moment
+			_, err := conn.Exec(ctx, s)
+			return err
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -269,9 +270,8 @@ func TestStoppingWorkerWritesDownTheOrderOnTheWire(t *testing.T) {
 	s.executing("p")
 	s.eventually(20*time.Second, "the order at the exchange", func() bool { return len(s.ordered()) == 1 })
 	s.signal("orders", syscall.SIGTERM)
-	state, err := s.processes["orders"].Process.Wait()
-	require.NoError(t, err)
-	require.Zero(t, state.ExitCode())
+	state := s.endOf("orders")
+	require.Zero(t, state.ExitCode(), "orders ended (%s)", state)
 	require.Equal(t, 1, s.count(`SELECT count(*) FROM interlock.order_attempts WHERE verdict = 'accepted'`))
 	s.start("orders-again", "orders")
 	s.becomes("p", trade.Executed, time.Minute)
@@ -293,12 +293,14 @@ func TestAWorkerRefusesForeignKeysAndForeignVenues(t *testing.T) {
 		"another venue than the account": {"orders", []string{"BITVAVO_REST_URL=http://" + listentest.Refusing(t) + "/v2"}, "not the exchange of account"},
 		"a live exchange nobody allowed": {"orders", []string{"BITVAVO_REST_URL=https://api.bitvavo.com/v2"}, "INTERLOCK_LIVE"},
 	} {
-		cmd := exec.Command(path, "--role", c.role)
+		bound, cancel := context.WithTimeout(ctx, endTimeout)
+		cmd := exec.CommandContext(bound, path, "--role", c.role)
 		cmd.Env = append(s.environment(c.role), c.more...)
 		out, err := cmd.CombinedOutput()
+		cancel()
 		var exit *exec.ExitError
-		require.ErrorAs(t, err, &exit, name)
-		require.Equal(t, 1, exit.ExitCode(), name)
+		require.ErrorAs(t, err, &exit, "%s: %s", name, out)
+		require.Equal(t, 1, exit.ExitCode(), "%s ended (%s): %s", name, exit.ProcessState, out)
 		require.Contains(t, string(out), c.says, name)
 	}
 }

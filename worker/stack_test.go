@@ -273,12 +273,6 @@ func (s *stack) awaitReady() {
 	})
 }
 
-// eventually waits for a condition; it is how every test here waits.
-func (s *stack) eventually(within time.Duration, what string, met func() bool) {
-	s.t.Helper()
-	require.Eventually(s.t, met, within, 50*time.Millisecond, what)
-}
-
 func (s *stack) query(sql string, into any, args ...any) error {
 	return s.pool.QueryRow(ctx, sql, args...).Scan(into)
 }

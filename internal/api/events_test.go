@@ -19,6 +19,7 @@ import (
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/trade"
 	"interlock/internal/view"
+	"interlock/internal/waittest"
 )
 
 const eventsPath = "/api/trading/events"
@@ -172,7 +173,7 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 	require.Equal(t, api.TooManyStreams, r.code())
 	d.listen(d.as("bert", account)...)
 	open[0].close()
-	require.Eventually(t, func() bool {
+	waittest.Until(t, 30*time.Second, "the place of the stream that ended", func() error {
 		bound, cancel := context.WithCancel(ctx)
 		defer cancel()
 		request, err := http.NewRequestWithContext(bound, "GET", d.server.URL+eventsPath, nil)
@@ -180,11 +181,11 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 		request.Header.Set("Authorization", "Bearer "+d.token)
 		answer, err := d.server.Client().Do(request)
 		if err != nil {
-			return false
+			return err
 		}
 		defer answer.Body.Close()
-		return answer.StatusCode == 200
-	}, 30*time.Second, 200*time.Millisecond)
+		return waittest.Is(answer.StatusCode == 200, "the answer is %s", answer.Status)
+	})
 }
 
 // The server's own timeouts are far shorter than a stream, and a shutdown waits

@@ -87,7 +87,7 @@ func (p *process) awaitReady(ctx context.Context, within, every time.Duration, r
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return withLast(ctx.Err(), last)
+		return fmt.Errorf("not ready yet (%w): %w; its last words: %s; see %s", ctx.Err(), last, p.lastWords(), p.log)
 	}
 	return fmt.Errorf("not ready in %s: %w; its last words: %s; see %s", within, last, p.lastWords(), p.log)
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/waittest"
 )
 
 // subscribed is a socket of a key with channels, past the acknowledgement.
@@ -253,11 +255,11 @@ func TestNothingIsComparedOnceTheLastSubscriberLeft(t *testing.T) {
 	b := newBench(t)
 	l := b.subscribed(b.key, `{"name":"book","markets":["BTC-EUR"]}`)
 	require.NoError(t, l.conn.Close())
-	require.Eventually(t, func() bool {
+	waittest.Closely(t, 10*time.Second, "the book to be forgotten", func() error {
 		b.ex.mu.Lock()
 		defer b.ex.mu.Unlock()
-		return b.ex.markets["BTC-EUR"].shown == nil
-	}, 10*time.Second, time.Millisecond)
+		return waittest.Is(b.ex.markets["BTC-EUR"].shown == nil, "it is kept for %d listeners", len(b.ex.sessions))
+	})
 }
 
 func TestBookEventsShowTheLevelThatChangedInFull(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"interlock/internal/waittest"
 )
 
 func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
@@ -25,11 +27,12 @@ func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	http.DefaultClient.CloseIdleConnections()
-	require.Eventually(t, func() bool {
+	waittest.Closely(t, 5*time.Second, "prices to move by themselves", func() error {
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
-		return ex.markets["BTC-EUR"].steps > 2
-	}, 5*time.Second, time.Millisecond, "prices move by themselves")
+		steps := ex.markets["BTC-EUR"].steps
+		return waittest.Is(steps > 2, "they moved %d times", steps)
+	})
 	stop()
 	require.NoError(t, <-served)
 	require.NoError(t, ex.Close(), "closing again is harmless")
@@ -54,12 +57,13 @@ func TestRestingOrdersFillThoughNobodyAsks(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); ex.Run(ctx) }()
-	require.Eventually(t, func() bool {
+	waittest.Closely(t, 5*time.Second, "the order to be filled", func() error {
 		clock.Move(time.Second)
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
-		return ex.orders.all[0].Status == isFilled
-	}, 5*time.Second, 5*time.Millisecond)
+		status := ex.orders.all[0].Status
+		return waittest.Is(status == isFilled, "it is %s", status)
+	})
 	stop()
 	<-done
 }

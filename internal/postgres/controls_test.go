@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 )
 
 func TestTradingStateNeedsActorAndReason(t *testing.T) {
@@ -84,9 +86,9 @@ func (d desk) awaitBlocked(n int, vain func() bool) bool {
 	d.t.Helper()
 	const blocked = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
 	var waiting int
-	require.Eventually(d.t, func() bool {
+	waittest.Closely(d.t, 30*time.Second, fmt.Sprintf("%d sessions to wait for a lock", n), func() error {
 		err := d.pool.QueryRow(ctx, blocked, pgx.QueryExecModeExec).Scan(&waiting)
-		return err == nil && waiting >= n || vain()
-	}, 30*time.Second, 5*time.Millisecond)
+		return waittest.Is(err == nil && waiting >= n || vain(), "%d wait (error %v)", waiting, err)
+	})
 	return waiting >= n
 }

@@ -22,6 +22,7 @@ import (
 	"interlock/internal/postgres"
 	"interlock/internal/rate"
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 	"interlock/migrations"
 )
 
@@ -223,12 +224,20 @@ func TestWorkersTogetherStayBelowTheLimitInEverySecond(t *testing.T) {
 	require.Greater(t, len(d.arrivals()), 25, "and they use it")
 }
 
+func (d *desk) awaitArrivals(atLeast int) {
+	d.t.Helper()
+	waittest.Closely(d.t, 10*time.Second, fmt.Sprintf("%d requests at the exchange", atLeast), func() error {
+		n := len(d.arrivals())
+		return waittest.Is(n >= atLeast, "%d came", n)
+	})
+}
+
 func TestLooksAndCancelsDoNotWaitBehindPlacements(t *testing.T) {
 	d := newDesk(t, 0)
 	ctx, stop := context.WithCancel(t.Context())
 	a, b := d.worker(5), d.worker(5)
 	queued := flood(ctx, []*orders.Client{a, b}, 50, placing)
-	require.Eventually(t, func() bool { return len(d.arrivals()) >= 6 }, 10*time.Second, 10*time.Millisecond)
+	d.awaitArrivals(6)
 
 	var waits []time.Duration
 	for range 5 {
@@ -251,7 +260,7 @@ func TestPlacementThatGetsNoTurnInTimeIsNotSent(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	c, id := d.worker(5), uuid.New()
 	queued := flood(ctx, []*orders.Client{c}, 100, placing)
-	require.Eventually(t, func() bool { return len(d.arrivals()) >= 6 }, 10*time.Second, 10*time.Millisecond)
+	d.awaitArrivals(6)
 	now, err := c.Now(rate.As(ctx, rate.Urgent))
 	require.NoError(t, err)
 

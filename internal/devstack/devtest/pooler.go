@@ -11,7 +11,7 @@ import (
 )
 
 var pooler = lazily(func(dir string) (*devstack.Pooler, func() error, error) {
-	base, err := server()
+	base, err := database()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -19,7 +19,7 @@ var pooler = lazily(func(dir string) (*devstack.Pooler, func() error, error) {
 	if err := errors.Join(os.Mkdir(home, reachable), os.Chmod(home, reachable)); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	p, err := devstack.StartPooler(ctx, home, base)
 	if err != nil {
@@ -37,7 +37,7 @@ func Pooled(tb testing.TB, direct string) string {
 	case errors.Is(err, devstack.ErrNoPooler):
 		tb.Skipf("%v: install pgbouncer", err)
 	case err != nil:
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	return p.URL(direct)
 }
