@@ -68,7 +68,7 @@ func (d desk) queue(tx pgx.Tx, rivals ...func() error) {
 	d.t.Helper()
 	ended := make(chan error, len(rivals))
 	for _, rival := range rivals {
-		go func() { ended <- rival() }()
+		go func() { ended <- outwait(rival) }()
 	}
 	waited := d.awaitBlocked(len(rivals), func() bool { return len(ended) > 0 })
 	require.NoError(d.t, tx.Commit(ctx))
@@ -87,6 +87,6 @@ func (d desk) awaitBlocked(n int, vain func() bool) bool {
 	require.Eventually(d.t, func() bool {
 		err := d.pool.QueryRow(ctx, blocked, pgx.QueryExecModeExec).Scan(&waiting)
 		return err == nil && waiting >= n || vain()
-	}, 30*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	return waiting >= n
 }
