@@ -193,7 +193,7 @@ func TestNoClaimSlipsPastTheWayBack(t *testing.T) {
 		const waitingSQL = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'interlock.trade_executions'::regclass)`
 		require.NoError(t, watcher.QueryRow(ctx, waitingSQL).Scan(&waiting))
 		return waiting
-	}, 30*time.Second, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	_, err = conn.Exec(ctx, "COMMIT")
 	require.NoError(t, err)
 	require.ErrorIs(t, <-down, ErrInFlight)

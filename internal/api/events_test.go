@@ -70,7 +70,7 @@ func (s *stream) next() string {
 			if line != "" {
 				return line
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			s.t.Fatal("the stream says nothing")
 		}
 	}
@@ -184,7 +184,7 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 		}
 		defer answer.Body.Close()
 		return answer.StatusCode == 200
-	}, 30*time.Second, 200*time.Millisecond)
+	}, patience, 200*time.Millisecond)
 }
 
 // The server's own timeouts are far shorter than a stream, and a shutdown waits
@@ -193,7 +193,7 @@ func TestAStreamOutlivesTheServersTimeoutsAndEndsWithIt(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
 	server := api.NewServer("127.0.0.1:0", api.New(api.Config{Store: d.store, Temporal: d.temporal}))
-	server.ReadTimeout, server.WriteTimeout = time.Second, time.Second
+	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 10*time.Second
 	d.serve(server)
 	s := d.listen()
 	require.Equal(t, ": alive", s.next(), "15 s without an event")
@@ -202,7 +202,7 @@ func TestAStreamOutlivesTheServersTimeoutsAndEndsWithIt(t *testing.T) {
 	_, told := s.event()
 	require.Equal(t, "p", told.ProposalID)
 
-	stopping, cancel := context.WithTimeout(ctx, 10*time.Second)
+	stopping, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	require.NoError(t, server.Shutdown(stopping))
 	require.Equal(t, "over", s.next())

@@ -45,6 +45,6 @@ func (t *turns) giveWhenWaitedFor(test *testing.T, id string) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		return t.lanes[id].users > width
-	}, time.Second, time.Millisecond)
+	}, 5*time.Minute, time.Millisecond)
 	t.give(id)
 }

@@ -151,7 +151,7 @@ func running(pid int) bool {
 
 func eventually(t *testing.T, ok func() bool, message string, args ...any) {
 	t.Helper()
-	require.Eventually(t, ok, 20*time.Second, 20*time.Millisecond, append([]any{message}, args...)...)
+	require.Eventually(t, ok, 5*time.Minute, 20*time.Millisecond, append([]any{message}, args...)...)
 }
 
 func shell(name, script string) devstack.Child {

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	patience = 20 * time.Second
+	patience = 5 * time.Minute
 	interval = 10 * time.Millisecond
 )
 

@@ -83,6 +83,7 @@ func TestStopEndsTheLastStartedFirst(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		child := shell(name, `trap "echo `+name+` >> `+order+`; exit" TERM; touch `+order+name+`; while :; do sleep 0.02; done`)
 		child.Ready = func(context.Context) error { _, err := os.Stat(order + name); return err }
+		child.ReadyWithin, child.Grace = 5*time.Minute, 5*time.Minute
 		require.NoError(t, s.Start(t.Context(), child))
 		pids = append(pids, pidOf(t, s, name))
 	}
@@ -101,6 +102,7 @@ func TestStopKillsAChildThatIgnoresItOrIsFrozen(t *testing.T) {
 	s, dir, _ := newSupervisor(t)
 	deaf := shell("deaf", `trap "" TERM; touch `+filepath.Join(dir, "deaf")+`; exec sleep 1000`)
 	deaf.Grace = 50 * time.Millisecond
+	deaf.ReadyWithin = 5 * time.Minute
 	deaf.Ready = func(context.Context) error { _, err := os.Stat(filepath.Join(dir, "deaf")); return err }
 	require.NoError(t, s.Start(t.Context(), deaf))
 	require.NoError(t, s.Start(t.Context(), shell("frozen", "exec sleep 1000")))

@@ -257,7 +257,7 @@ func TestNothingIsComparedOnceTheLastSubscriberLeft(t *testing.T) {
 		b.ex.mu.Lock()
 		defer b.ex.mu.Unlock()
 		return b.ex.markets["BTC-EUR"].shown == nil
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 func TestBookEventsShowTheLevelThatChangedInFull(t *testing.T) {
@@ -284,6 +284,9 @@ func sides(b bookView) map[string]map[string]string {
 
 func TestASubscriberWhoDoesNotReadIsCutOffAndHoldsUpNobody(t *testing.T) {
 	b := newBench(t)
+	b.ex.mu.Lock()
+	b.ex.writeWithin = 24 * time.Hour // who waited for it would wait on
+	b.ex.mu.Unlock()
 	dialer := websocket.Dialer{NetDial: func(network, address string) (net.Conn, error) {
 		conn, err := net.Dial(network, address)
 		if err == nil {
@@ -300,14 +303,12 @@ func TestASubscriberWhoDoesNotReadIsCutOffAndHoldsUpNobody(t *testing.T) {
 	b.narrow()
 	// It reads no more, while more happens than it has room for.
 	book := bookView{Market: "BTC-EUR", Bids: [][2]string{{"50000", "1"}}}
-	begun := time.Now()
 	for n := 0; b.listeners() > 0; n++ {
 		b.ex.mu.Lock()
 		b.ex.tell(subscription{onBook, "", "BTC-EUR"}, func() any { return book })
 		b.ex.mu.Unlock()
 		require.Less(t, n, 1_000_000, "nobody cut it off")
 	}
-	require.Less(t, time.Since(begun), writeWait, "nobody waited for it")
 	require.Error(t, lazy.ended())
 	b.dial().silent()
 }

@@ -10,10 +10,12 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"interlock/internal/leaktest"
 )
 
 func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leaktest.None(t, goleak.IgnoreCurrent())
 	ex, err := New(Config{Step: time.Millisecond, StateFile: t.TempDir() + "/state"})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -29,7 +31,7 @@ func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
 		return ex.markets["BTC-EUR"].steps > 2
-	}, 5*time.Second, time.Millisecond, "prices move by themselves")
+	}, patience, time.Millisecond, "prices move by themselves")
 	stop()
 	require.NoError(t, <-served)
 	require.NoError(t, ex.Close(), "closing again is harmless")
@@ -59,7 +61,7 @@ func TestRestingOrdersFillThoughNobodyAsks(t *testing.T) {
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
 		return ex.orders.all[0].Status == isFilled
-	}, 5*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	stop()
 	<-done
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"interlock/internal/leaktest"
 )
 
 // TestEachFaultStrikesAnOrderOnASocket sends one order into each kind of fault
@@ -89,7 +91,7 @@ func TestAnOrderHeldBackIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 	l := b.authenticated(b.key)
 	l.say(l.order(orderJSON(nil)))
 	require.NoError(t, l.conn.Close())
-	require.Eventually(t, func() bool { return len(b.recorded()) == 1 && b.listeners() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.recorded()) == 1 && b.listeners() == 0 }, patience, time.Millisecond)
 }
 
 func TestWhatWaitsBehindADroppedRequestIsNotCarriedOut(t *testing.T) {
@@ -106,10 +108,10 @@ func TestWhatWaitsBehindADroppedRequestIsNotCarriedOut(t *testing.T) {
 	b.fault(Fault{Kind: "drop-before", Path: "/time", DelayMs: 1})
 	l.say(`{"action":"getTime"}`)
 	l.say(l.order(orderJSON(nil)))
-	require.Eventually(t, func() bool { return b.waitingMessages() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.waitingMessages() == 1 }, patience, time.Millisecond)
 	close(release)
 	require.Error(t, l.ended())
-	require.Eventually(t, func() bool { return b.listeners() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.listeners() == 0 }, patience, time.Millisecond)
 	require.Empty(t, b.recorded())
 }
 
@@ -141,7 +143,7 @@ func TestAnExchangeThatIsDownOpensNoSocket(t *testing.T) {
 }
 
 func TestSocketsAreToldGoodbyeAndNothingIsLeftRunning(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leaktest.None(t, goleak.IgnoreCurrent())
 	key := NewKey("main", View, Trade)
 	ex, err := New(Config{Keys: []Key{key}, Step: time.Millisecond, StateFile: t.TempDir() + "/state"})
 	require.NoError(t, err)

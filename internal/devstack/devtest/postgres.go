@@ -22,7 +22,8 @@ import (
 // URL of a database whose user may create databases.
 const databaseVariable = "INTERLOCK_TEST_DATABASE_URL"
 
-const patience = time.Minute
+// patience bounds what a test waits for; it judges nothing.
+const patience = 5 * time.Minute
 
 var server = lazily(func(dir string) (string, func() error, error) {
 	if given := os.Getenv(databaseVariable); given != "" {
