@@ -100,7 +100,7 @@ func TestUpSaysWhyItCannotAndLosesNothing(t *testing.T) {
 
 	// A killed predecessor: its children do not outlive it for long.
 	_ = again.stop(syscall.SIGKILL)
-	require.Eventually(t, func() bool { return len(left(t, dir)) == 0 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(left(t, dir)) == 0 }, patience, 50*time.Millisecond)
 	third := up(t, dir)
 	code, out, _ := third.run("execute", "first")
 	require.Equal(t, 5, code, out)
@@ -159,7 +159,7 @@ func TestUpInterruptedAtAnyMomentLeavesNothingAndStartsAgain(t *testing.T) {
 		awaitLine(t, said, phase)
 		require.NoError(t, cmd.Process.Signal(sig))
 		_ = cmd.Wait() // how it ended is its own affair
-		require.Eventually(t, func() bool { return len(left(t, dir)) == 0 }, time.Minute, 50*time.Millisecond, "after %s: %v", phase, left(t, dir))
+		require.Eventually(t, func() bool { return len(left(t, dir)) == 0 }, patience, 50*time.Millisecond, "after %s: %v", phase, left(t, dir))
 	}
 	s := up(t, dir)
 	require.Contains(t, s.must("account", "list"), "paper")

@@ -30,9 +30,10 @@ func (s *stack) scan(job string) (r shown) {
 	return r
 }
 
-func TestScansRunAndTradesFillWithinTwoMinutesOfUp(t *testing.T) {
+func TestScansRunAndTradesFillByThemselvesAfterUp(t *testing.T) {
 	t.Parallel()
 	s := up(t, stateDir(t), "--demo-scan")
+	began := time.Now()
 	require.Eventually(t, func() bool {
 		for _, run := range s.scan("demo").Runs {
 			for _, idea := range run.Ideas {
@@ -42,7 +43,8 @@ func TestScansRunAndTradesFillWithinTwoMinutesOfUp(t *testing.T) {
 			}
 		}
 		return false
-	}, 2*time.Minute, time.Second, "a scan's proposal has executed")
+	}, patience, time.Second, "a scan's proposal has executed")
+	t.Logf("a scan's proposal has executed after %s", time.Since(began).Round(time.Second))
 	require.NotEmpty(t, ledger(t, s))
 
 	require.Contains(t, s.must("scan", "pause", "demo", "--note", "enough"), "is paused")
@@ -73,10 +75,10 @@ func TestAJobIsAddedTriggeredAndDeleted(t *testing.T) {
 	require.Eventually(t, func() bool {
 		runs := s.scan("mine").Runs
 		return len(runs) == 1 && runs[0].Code == "SCANNED"
-	}, time.Minute, 200*time.Millisecond)
+	}, patience, 200*time.Millisecond)
 	require.Empty(t, ledger(t, s), "without autoExecute nothing trades")
 	s.must("scan", "backfill", "mine", "--from", time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339), "--to", time.Now().UTC().Format(time.RFC3339))
-	require.Eventually(t, func() bool { return len(s.scan("mine").Runs) >= 3 }, time.Minute, 200*time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.scan("mine").Runs) >= 3 }, patience, 200*time.Millisecond)
 	require.Contains(t, s.must("scan", "delete", "mine", "--reason", "test", "--yes"), "is deleted")
 	code, _, _ = s.run("scan", "show", "mine")
 	require.Equal(t, 7, code)
@@ -93,7 +95,7 @@ func TestScansAndOrdersFollowRecordedCandles(t *testing.T) {
 	require.Eventually(t, func() bool {
 		runs := s.scan("replay").Runs
 		return len(runs) == 1 && runs[0].Code == "SCANNED"
-	}, time.Minute, 200*time.Millisecond)
+	}, patience, 200*time.Millisecond)
 	s.must("propose", "--id", "first", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9")
 	require.Contains(t, s.must("execute", "first"), "(filled)")
 	order := ledger(t, s)[0]

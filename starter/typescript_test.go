@@ -195,7 +195,7 @@ func (w *follower) all() {
 		select {
 		case line := <-w.lines:
 			require.Equal(w.t, fmt.Sprintf("%d %s %s", e.ID, e.Kind, e.Text()), line)
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			w.t.Fatalf("event %d was not told", e.ID)
 		}
 	}

@@ -116,7 +116,7 @@ func (h *house) onServer(statements ...string) {
 	require.NoError(h.t, err)
 	defer conn.Close(ctx)
 	for _, s := range statements {
-		h.eventually(10*time.Second, s, func() bool { // a connection that is ending is in the way for a moment
+		h.eventually(timeout, s, func() bool { // a connection that is ending is in the way for a moment
 			_, err = conn.Exec(ctx, s)
 			return err == nil
 		})

@@ -70,7 +70,7 @@ func (s *stream) next() string {
 			if line != "" {
 				return line
 			}
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			s.t.Fatal("the stream says nothing")
 		}
 	}
@@ -184,7 +184,7 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 		}
 		defer answer.Body.Close()
 		return answer.StatusCode == 200
-	}, patience, 200*time.Millisecond)
+	}, timeout, 200*time.Millisecond)
 }
 
 // The server's own timeouts are far shorter than a stream, and a shutdown waits
@@ -202,7 +202,7 @@ func TestAStreamOutlivesTheServersTimeoutsAndEndsWithIt(t *testing.T) {
 	_, told := s.event()
 	require.Equal(t, "p", told.ProposalID)
 
-	stopping, cancel := context.WithTimeout(ctx, patience)
+	stopping, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	require.NoError(t, server.Shutdown(stopping))
 	require.Equal(t, "over", s.next())

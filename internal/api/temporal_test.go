@@ -72,7 +72,7 @@ func startStandIn(t *testing.T) (*api.Workflows, client.Client) {
 func TestWorkflowIsStartedMetOrStartedAgain(t *testing.T) {
 	t.Parallel()
 	w, c := startStandIn(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	anna := workflows.ExecuteRequest{Actor: "anna", NotAfter: time.Now()}
 	version := func(updateID string) int {
@@ -104,7 +104,7 @@ func TestWorkflowIsStartedMetOrStartedAgain(t *testing.T) {
 func TestOnlyTheValidatorsRefusalIsARejection(t *testing.T) {
 	t.Parallel()
 	w, _ := startStandIn(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	var rejected *api.Rejection
 	_, err := w.Execute(ctx, "p", uuid.NewString(), workflows.ExecuteRequest{})
@@ -119,7 +119,7 @@ func TestOnlyTheValidatorsRefusalIsARejection(t *testing.T) {
 func TestManyExecutesOfOneWorkflowAreAllAnswered(t *testing.T) {
 	t.Parallel()
 	w, _ := startStandIn(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	errs := make(chan error, 20)
 	for range cap(errs) {
@@ -148,7 +148,7 @@ func TestWorkflowThatNobodyHostsIsAnErrorInTime(t *testing.T) {
 		var err error
 		run, err = c.DescribeWorkflowExecution(t.Context(), "p", "")
 		return err == nil
-	}, patience, 50*time.Millisecond, "it waits for a worker")
+	}, timeout, 50*time.Millisecond, "it waits for a worker")
 	require.Empty(t, answered)
 	giveUp()
 	require.Error(t, <-answered)

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience bounds what a test waits for; it judges nothing.
-const patience = 5 * time.Minute
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
 
 // handClock is moved by hand and by the delays that pass on it.
 type handClock struct {

@@ -257,7 +257,7 @@ func TestNothingIsComparedOnceTheLastSubscriberLeft(t *testing.T) {
 		b.ex.mu.Lock()
 		defer b.ex.mu.Unlock()
 		return b.ex.markets["BTC-EUR"].shown == nil
-	}, patience, time.Millisecond)
+	}, timeout, time.Millisecond)
 }
 
 func TestBookEventsShowTheLevelThatChangedInFull(t *testing.T) {

@@ -31,7 +31,7 @@ func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
 		return ex.markets["BTC-EUR"].steps > 2
-	}, patience, time.Millisecond, "prices move by themselves")
+	}, timeout, time.Millisecond, "prices move by themselves")
 	stop()
 	require.NoError(t, <-served)
 	require.NoError(t, ex.Close(), "closing again is harmless")
@@ -61,7 +61,7 @@ func TestRestingOrdersFillThoughNobodyAsks(t *testing.T) {
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
 		return ex.orders.all[0].Status == isFilled
-	}, patience, 5*time.Millisecond)
+	}, timeout, 5*time.Millisecond)
 	stop()
 	<-done
 }

@@ -140,5 +140,5 @@ func TestWriteIsCarriedOutThoughTheCallerHungUp(t *testing.T) {
 	hangUp()
 	require.Error(t, (<-failed).err)
 	close(release)
-	require.Eventually(t, func() bool { return len(b.recorded()) == 1 }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.recorded()) == 1 }, timeout, 5*time.Millisecond)
 }

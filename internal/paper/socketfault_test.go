@@ -91,7 +91,7 @@ func TestAnOrderHeldBackIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 	l := b.authenticated(b.key)
 	l.say(l.order(orderJSON(nil)))
 	require.NoError(t, l.conn.Close())
-	require.Eventually(t, func() bool { return len(b.recorded()) == 1 && b.listeners() == 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.recorded()) == 1 && b.listeners() == 0 }, timeout, time.Millisecond)
 }
 
 func TestWhatWaitsBehindADroppedRequestIsNotCarriedOut(t *testing.T) {
@@ -108,10 +108,10 @@ func TestWhatWaitsBehindADroppedRequestIsNotCarriedOut(t *testing.T) {
 	b.fault(Fault{Kind: "drop-before", Path: "/time", DelayMs: 1})
 	l.say(`{"action":"getTime"}`)
 	l.say(l.order(orderJSON(nil)))
-	require.Eventually(t, func() bool { return b.waitingMessages() == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return b.waitingMessages() == 1 }, timeout, time.Millisecond)
 	close(release)
 	require.Error(t, l.ended())
-	require.Eventually(t, func() bool { return b.listeners() == 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return b.listeners() == 0 }, timeout, time.Millisecond)
 	require.Empty(t, b.recorded())
 }
 

@@ -87,6 +87,6 @@ func (d desk) awaitBlocked(n int, vain func() bool) bool {
 	require.Eventually(d.t, func() bool {
 		err := d.pool.QueryRow(ctx, blocked, pgx.QueryExecModeExec).Scan(&waiting)
 		return err == nil && waiting >= n || vain()
-	}, patience, 5*time.Millisecond)
+	}, timeout, 5*time.Millisecond)
 	return waiting >= n
 }

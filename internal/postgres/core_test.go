@@ -107,14 +107,14 @@ func (d desk) ask(id string) trade.Decision {
 	return decision
 }
 
-// patience bounds what a test waits for; it judges nothing.
-const patience = 5 * time.Minute
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
 
 // outwait does it again when the server's bounds on locks and statements ended
 // it, as every caller does: how long rivals queue is the machine's affair.
 func outwait(do func() error) error {
 	const lockNotAvailable, queryCanceled = "55P03", "57014"
-	for ends := time.Now().Add(patience); ; {
+	for ends := time.Now().Add(timeout); ; {
 		err := do()
 		var refusal *pgconn.PgError
 		bounded := errors.As(err, &refusal) && (refusal.Code == lockNotAvailable || refusal.Code == queryCanceled)

@@ -36,7 +36,7 @@ func TestRivalsAreGrantedNoMoreThanTheLimitInAnyWindow(t *testing.T) {
 	const limit, enough = 7, 4 * 7
 	var mu sync.Mutex
 	var asked, answered []time.Time // of each grant, by this machine's clock
-	ctx, stop := context.WithTimeout(t.Context(), patience)
+	ctx, stop := context.WithTimeout(t.Context(), timeout)
 	defer stop()
 	rivals(6, func(int) {
 		for ctx.Err() == nil {

@@ -28,8 +28,8 @@ import (
 
 func TestMain(m *testing.M) { devtest.Main(m) }
 
-// patience bounds what a test waits for; it judges nothing.
-const patience = 5 * time.Minute
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
 
 // desk is a real exchange over HTTP and a real database, with a clock beside
 // the exchange's door.
@@ -158,7 +158,7 @@ func (d *desk) arrivals() []arrival {
 // awaitArrivals waits until so many requests came to the exchange.
 func (d *desk) awaitArrivals(n int) {
 	d.t.Helper()
-	require.Eventually(d.t, func() bool { return len(d.arrivals()) >= n }, patience, 10*time.Millisecond)
+	require.Eventually(d.t, func() bool { return len(d.arrivals()) >= n }, timeout, 10*time.Millisecond)
 }
 
 func (d *desk) fault(text string) {
@@ -268,7 +268,7 @@ func (d *desk) ofOthers(method string) (n int) {
 // turned asks until there was a turn: on a machine that stands still the
 // longest wait for one may pass with every answer too old to be used.
 func turned(ask func() error) error {
-	for ends := time.Now().Add(patience); ; {
+	for ends := time.Now().Add(timeout); ; {
 		if err := ask(); !errors.Is(err, rate.ErrNoTurn) || time.Now().After(ends) {
 			return err
 		}

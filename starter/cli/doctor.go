@@ -183,7 +183,7 @@ func examine(ctx context.Context, role config.Role, getenv func(string) string) 
 }
 
 // workerWithin is more than the worker's own look takes.
-const workerWithin = 20 * time.Second
+const workerWithin = time.Minute
 
 func (a *app) askWorker(ctx context.Context, role config.Role, env []string) ([]doctor.Finding, error) {
 	binary, err := a.workerBinary(ctx)

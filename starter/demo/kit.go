@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -133,13 +134,37 @@ func (u *user) proposeUntil(ctx context.Context, side trade.Side, expires *time.
 	return body["id"].(string), err
 }
 
-// execute asks for a proposal to be executed; more is added to the body.
-func (u *user) execute(ctx context.Context, id string, more map[string]any) (reply, error) {
+// execute asks for a proposal to be executed until the answer is about the
+// proposal; more is added to the body. A claim that is still open when it is
+// answered is followed to its end: what failed because no attempt could begin
+// in time is asked again.
+func (u *user) execute(ctx context.Context, id string, more map[string]any) (r reply, err error) {
 	body := map[string]any{"proposalId": id}
 	for name, value := range more {
 		body[name] = value
 	}
-	return u.ask(ctx, "POST", "/api/trading/execute", body)
+	err = until(ctx, func() (bool, error) {
+		var err error
+		if r, err = u.ask(ctx, "POST", "/api/trading/execute", body); err != nil || r.status != http.StatusAccepted {
+			return !r.early(), err
+		}
+		end, err := u.ended(ctx, id)
+		if end == trade.Executed {
+			r.later = ", then EXECUTED"
+		}
+		return end != trade.Failed, err
+	})
+	return r, err
+}
+
+// ended waits until a claim is no longer carried out.
+func (u *user) ended(ctx context.Context, id string) (end trade.Status, err error) {
+	err = until(ctx, func() (bool, error) {
+		var err error
+		end, err = u.status(ctx, id)
+		return !end.Claimed(), err
+	})
+	return end, err
 }
 
 // status reads where a proposal is in its life.

@@ -26,7 +26,7 @@ func (s *Stack) startAPI(ctx context.Context) error {
 		Env:         append(s.apiEnv(), "DATABASE_URL="+database, "INTERLOCK_API_ADDR="+loopback(port)),
 		Grace:       drain,
 		Ready:       func(ctx context.Context) error { return answers(ctx, base+"/readyz") },
-		ReadyWithin: time.Minute,
+		ReadyWithin: 3 * time.Minute,
 	})
 }
 

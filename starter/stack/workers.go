@@ -51,7 +51,7 @@ func (s *Stack) startWorker(ctx context.Context, binary string, role config.Role
 		return err
 	}
 	return s.start(ctx, devstack.Child{
-		Name: name, Path: binary, Args: []string{"--role", string(role)}, Env: env, Grace: drain, ReadyWithin: time.Minute,
+		Name: name, Path: binary, Args: []string{"--role", string(role)}, Env: env, Grace: drain, ReadyWithin: 3 * time.Minute,
 		Ready: func(ctx context.Context) error { return s.polls(ctx, name, s.queues(role)) },
 	})
 }
