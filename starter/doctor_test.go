@@ -28,6 +28,8 @@ func TestTheDoctorFindsAStackSoundAndWhatWasBroken(t *testing.T) {
 	s := up(t, stateDir(t))
 	code, sound := diagnosed(t, s)
 	require.Zero(t, code, "nothing has failed: %v", sound)
+	_, table, _ := s.run("doctor")
+	require.Contains(t, table, "FOUND, AND WHAT TO DO")
 	for _, role := range []string{"proposals", "orders", "scans", "api", "starter"} {
 		for _, check := range []string{"configuration", "database", "schema version", "grants", "durability", "Temporal", "namespace", "workers"} {
 			require.Equal(t, "ok", of(sound, role, check).Result, "%s: %v", check, of(sound, role, check))
