@@ -190,7 +190,7 @@ func TestASilentServerIsLeftAfterTheTimeoutAndMayHaveAnswered(t *testing.T) {
 	s := newServer(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	s.cfg.Timeout = 100 * time.Millisecond
 	a := s.Ask(t.Context(), question())
-	for !a.Left() { // the time was over before the question had left
+	for !a.Left() && s.cfg.Timeout < time.Hour { // the time was over before the question had left
 		s.cfg.Timeout *= 2
 		a = s.Ask(t.Context(), question())
 	}

@@ -14,14 +14,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience is for a machine that stands still; a goroutine that ends does so
-// at once.
-const patience = time.Minute
+// timeout is for a machine that stands still; a goroutine that ends does so at
+// once.
+const timeout = time.Minute
 
 // Main runs the tests and exits, with 1 when a goroutine of theirs goes on.
 func Main(m *testing.M) {
 	code := m.Run()
-	if err := left(); err != nil && code == 0 {
+	if err := left(timeout); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "leaktest:", err)
 		code = 1
 	}
@@ -31,18 +31,17 @@ func Main(m *testing.M) {
 // None fails tb when a goroutine that is not among before goes on.
 func None(tb testing.TB, before goleak.Option) {
 	tb.Helper()
-	if err := left(before); err != nil {
+	if err := left(timeout, before); err != nil {
 		tb.Errorf("leaktest: %v", err)
 	}
 }
 
-// left is the last finding once nothing changes any more. Find itself looks
-// for less than a second.
-func left(options ...goleak.Option) (err error) {
-	for ends := time.Now().Add(patience); time.Now().Before(ends); {
-		if err = goleak.Find(options...); err == nil {
-			return nil
+// left looks again until nothing is left, or the time is over. Find itself
+// looks for less than a second.
+func left(within time.Duration, options ...goleak.Option) error {
+	for ends := time.Now().Add(within); ; {
+		if err := goleak.Find(options...); err == nil || time.Now().After(ends) {
+			return err
 		}
 	}
-	return err
 }

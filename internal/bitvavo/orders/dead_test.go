@@ -120,7 +120,7 @@ func TestLostReplyIsUnknownNotFailed(t *testing.T) {
 			c.clock.remember(venueTime)
 			var placed trade.Placing
 			// Where the time was over before the order had left, nothing was lost.
-			for c.timeout = time.Second; s.posts.Load() == 0; c.timeout *= 2 {
+			for c.timeout = time.Second; s.posts.Load() == 0 && c.timeout < time.Hour; c.timeout *= 2 {
 				placed = c.Place(ctx(t), limitPlan(), testID, venueTime.Add(time.Hour))
 			}
 			require.Equal(t, trade.Unknown, placed.Reply, placed.Message)
