@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -189,7 +188,7 @@ func TestNoClaimSlipsPastTheWayBack(t *testing.T) {
 	watcher, err := pgx.Connect(ctx, url)
 	require.NoError(t, err)
 	defer watcher.Close(ctx)
-	waittest.Until(t, 30*time.Second, "the lock to be waited for", func() error {
+	waittest.Until(t, "the lock to be waited for", func() error {
 		var waiting bool
 		const waitingSQL = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'interlock.trade_executions'::regclass)`
 		require.NoError(t, watcher.QueryRow(ctx, waitingSQL).Scan(&waiting))

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -116,7 +115,7 @@ func TestUpSaysWhyItCannotAndLosesNothing(t *testing.T) {
 // awaitGone waits for the end of all processes of a stack that was killed.
 func awaitGone(t *testing.T, dir string) {
 	t.Helper()
-	waittest.Until(t, time.Minute, "no process to be left", func() error {
+	waittest.Until(t, "no process to be left", func() error {
 		there := left(t, dir)
 		return waittest.Is(len(there) == 0, "left are %v", there)
 	})
@@ -193,7 +192,7 @@ func TestOfTwoStacksOnOneFolderOneComesUp(t *testing.T) {
 	}
 	var refused *exec.ExitError
 	require.ErrorAs(t, <-ended, &refused, "the folder is one stack's")
-	waittest.Until(t, timeout, "the other to come up", func() error {
+	waittest.Until(t, "the other to come up", func() error {
 		info, err := devstack.ReadInfo(dir)
 		return errors.Join(err, waittest.Is(!info.Started.IsZero(), "it is still starting; they said: %s", words))
 	})
@@ -226,7 +225,7 @@ func TestAFullDiskIsSaidAndNothingIsDoubledWhenThereIsRoomAgain(t *testing.T) {
 	require.NoError(t, os.Remove(filler))
 	s.becomes("a proposal", func(code int) bool { return code == 0 }, "propose", "--id", "c", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9")
 	s.becomes("its execution", func(code int) bool { return code == 0 || code == 5 }, "execute", "c")
-	waittest.Until(t, timeout, "everything to have ended", func() error {
+	waittest.Until(t, "everything to have ended", func() error {
 		_, out, errs := s.run("status")
 		return waittest.Is(!strings.Contains(out, "EXECUTING") && !strings.Contains(out, "UNRESOLVED"), "%s%s", out, errs)
 	})

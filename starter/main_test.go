@@ -59,8 +59,9 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// timeout is long enough for two cores that are shared with other tests.
-const timeout = 4 * time.Minute
+// timeout bounds what a test waits for, a whole campaign too; it judges
+// nothing.
+const timeout = 20 * time.Minute
 
 // starter runs a command to its end.
 func starter(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -128,7 +129,7 @@ func up(t *testing.T, dir string, more ...string) *stack {
 		}
 		s.stop(syscall.SIGKILL)
 	})
-	waittest.Until(t, timeout, "the stack to come up", func() error {
+	waittest.Until(t, "the stack to come up", func() error {
 		select {
 		case err := <-s.done:
 			s.done <- err
@@ -185,7 +186,7 @@ func (s *stack) run(args ...string) (code int, stdout, stderr string) {
 // becomes runs a command until its exit code is as it should be.
 func (s *stack) becomes(what string, ok func(code int) bool, args ...string) {
 	s.t.Helper()
-	waittest.Until(s.t, timeout, what, func() error {
+	waittest.Until(s.t, what, func() error {
 		code, out, errs := s.run(args...)
 		return waittest.Is(ok(code), "%v ends with %d: %s%s", args, code, out, errs)
 	})

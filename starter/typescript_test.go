@@ -199,8 +199,8 @@ func (w *follower) all() {
 		case line, goesOn := <-w.lines:
 			require.True(w.t, goesOn, "the follower ended before event %d; it said: %s", e.ID, &w.words)
 			require.Equal(w.t, fmt.Sprintf("%d %s %s", e.ID, e.Kind, e.Text()), line)
-		case <-time.After(30 * time.Second):
-			w.t.Fatalf("event %d was not told within 30s of the one before, %d of %d were; the follower said: %s", e.ID, i, len(events), &w.words)
+		case <-time.After(timeout):
+			w.t.Fatalf("event %d was not told in time after the one before, %d of %d were; the follower said: %s", e.ID, i, len(events), &w.words)
 		}
 	}
 	require.Greater(w.t, w.connections.Load(), int32(3), "the line broke")
@@ -238,7 +238,7 @@ func TestTypeScriptFrontendAsksAgainUnderTheSameIDAndPlacesOneOrder(t *testing.T
 	cmd, words := f.command("probe.mjs"), &said{}
 	cmd.Stdout, cmd.Stderr = words, words
 	require.NoError(t, cmd.Start())
-	waittest.Until(t, timeout, "the fourth question", func() error {
+	waittest.Until(t, "the fourth question", func() error {
 		return waittest.Is(strings.Count(words.String(), "asked\n") == 4, "it said: %s", words)
 	})
 	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))

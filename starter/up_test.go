@@ -81,7 +81,7 @@ func TestKilledChildrenComeBack(t *testing.T) {
 		pid, err := strconv.Atoi(before)
 		require.NoError(t, err)
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-		waittest.Until(t, timeout, "another process of "+name, func() error {
+		waittest.Until(t, "another process of "+name, func() error {
 			return waittest.Is(s.urls()["pid-"+name] != before, "it is still %s", before)
 		})
 	}

@@ -117,7 +117,7 @@ func (h *house) onServer(statements ...string) {
 	require.NoError(h.t, err)
 	defer conn.Close(ctx)
 	for _, s := range statements {
-		waittest.Until(h.t, 10*time.Second, s, func() error { // a connection that is ending is in the way for a moment
+		waittest.Until(h.t, s, func() error { // a connection that is ending is in the way for a moment
 			_, err := conn.Exec(ctx, s)
 			return err
 		})

@@ -25,7 +25,7 @@ import (
 func TestKeysAndQueuesOfEachRoleAreItsOwn(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, 1)
-	s.eventually(30*time.Second, "role scans polls", func() bool { return len(s.pollers(workflows.ScansQueueOf(account))) > 0 })
+	s.eventually("role scans polls", func() bool { return len(s.pollers(workflows.ScansQueueOf(account))) > 0 })
 	for process, holds := range map[string]string{"proposals-0": "", "orders": s.trade.Secret, "scans": s.read.Secret} {
 		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", s.processes[process].Process.Pid))
 		require.NoError(t, err)

@@ -19,15 +19,15 @@ import (
 )
 
 // eventually waits for a condition; it is how every test here waits.
-func (s *stack) eventually(timeout time.Duration, what string, met func() bool) {
+func (s *stack) eventually(what string, met func() bool) {
 	s.t.Helper()
-	waittest.Until(s.t, timeout, what, s.whether(met))
+	waittest.Until(s.t, what, s.whether(met))
 }
 
 // promptly is eventually for what must be caught in the act.
 func (s *stack) promptly(what string, met func() bool) {
 	s.t.Helper()
-	waittest.Closely(s.t, 40*time.Second, what, s.whether(met))
+	waittest.Closely(s.t, what, s.whether(met))
 }
 
 func (s *stack) whether(met func() bool) func() error {

@@ -72,7 +72,7 @@ func (h *hour) pass(t *testing.T) {
 		}
 		var suite testsuite.WorkflowTestSuite
 		suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-		h.env = suite.NewTestWorkflowEnvironment()
+		h.env = newEnv(&suite)
 		h.env.SetStartTime(h.at)
 		h.env.RegisterActivity(&scans.Activities{Exchange: calm{h}, Records: h, Books: h, Model: h})
 		h.env.ExecuteWorkflow(Scan, ScanInput{JobID: h.job.ID, Account: h.job.AccountID, Revision: 1})

@@ -29,7 +29,7 @@ func TestModelsAreListedWithoutACall(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = w.Write([]byte(c.body))
 		}))
-		names, err := New(Config{BaseURL: server.URL + "/v1", Key: "hunter2", Timeout: 5 * time.Second}).Models(t.Context())
+		names, err := New(Config{BaseURL: server.URL + "/v1", Key: "hunter2", Timeout: 5 * time.Minute}).Models(t.Context())
 		server.Close()
 		require.ErrorIs(t, err, c.want)
 		require.Equal(t, c.names, names)

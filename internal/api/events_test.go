@@ -71,7 +71,7 @@ func (s *stream) next() string {
 			if line != "" {
 				return line
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(timeout):
 			s.t.Fatal("the stream says nothing")
 		}
 	}
@@ -173,7 +173,7 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 	require.Equal(t, api.TooManyStreams, r.code())
 	d.listen(d.as("bert", account)...)
 	open[0].close()
-	waittest.Until(t, 30*time.Second, "the place of the stream that ended", func() error {
+	waittest.Until(t, "the place of the stream that ended", func() error {
 		bound, cancel := context.WithCancel(ctx)
 		defer cancel()
 		request, err := http.NewRequestWithContext(bound, "GET", d.server.URL+eventsPath, nil)
@@ -194,7 +194,7 @@ func TestAStreamOutlivesTheServersTimeoutsAndEndsWithIt(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
 	server := api.NewServer(api.New(api.Config{Store: d.store, Temporal: d.temporal}))
-	server.ReadTimeout, server.WriteTimeout = time.Second, time.Second
+	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 10*time.Second
 	d.serve(server)
 	s := d.listen()
 	require.Equal(t, ": alive", s.next(), "15 s without an event")
@@ -203,7 +203,7 @@ func TestAStreamOutlivesTheServersTimeoutsAndEndsWithIt(t *testing.T) {
 	_, told := s.event()
 	require.Equal(t, "p", told.ProposalID)
 
-	stopping, cancel := context.WithTimeout(ctx, 10*time.Second)
+	stopping, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	require.NoError(t, server.Shutdown(stopping))
 	require.Equal(t, "over", s.next())

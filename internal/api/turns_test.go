@@ -43,7 +43,7 @@ func TestTurnsAreLimitedPerProposalAndForgottenAfterwards(t *testing.T) {
 // giveWhenWaitedFor gives once somebody waits beside those who have a turn.
 func (t *turns) giveWhenWaitedFor(test *testing.T, id string) {
 	test.Helper()
-	waittest.Closely(test, time.Second, "somebody to wait", func() error {
+	waittest.Closely(test, "somebody to wait", func() error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		users := t.lanes[id].users

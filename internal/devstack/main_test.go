@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -27,8 +26,6 @@ const (
 	helperMode = "INTERLOCK_TEST_HELPER"
 	helperDir  = "INTERLOCK_TEST_HELPER_DIR"
 )
-
-const timeout = 20 * time.Second
 
 // TestMain doubles as a program that starts servers, to be killed.
 func TestMain(m *testing.M) {
@@ -155,7 +152,7 @@ func stateDir(t *testing.T) string {
 
 func requireGone(t *testing.T, pid int) {
 	t.Helper()
-	waittest.Until(t, timeout, "the end of a process", func() error {
+	waittest.Until(t, "the end of a process", func() error {
 		return waittest.Is(!running(pid), "process %d is still there", pid)
 	})
 }

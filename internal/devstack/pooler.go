@@ -16,7 +16,7 @@ import (
 )
 
 // poolerReady bounds the start of a pooler, which has nothing to recover.
-const poolerReady = 20 * time.Second
+const poolerReady = 2 * time.Minute
 
 // ErrNoPooler is that this machine has no pgbouncer.
 var ErrNoPooler = errors.New("there is no pgbouncer on this machine")

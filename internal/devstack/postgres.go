@@ -18,7 +18,7 @@ const (
 	database  = "interlock"
 
 	// postgresReady bounds a start that recovers from a crash.
-	postgresReady = 2 * time.Minute
+	postgresReady = 3 * time.Minute
 )
 
 // PostgresConfig says where a private PostgreSQL lives.

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	timeout  = 20 * time.Second
+	timeout  = 5 * time.Minute
 	interval = 10 * time.Millisecond
 )
 
@@ -56,7 +56,7 @@ func TestStubbornChildIsKilledAfterItsGrace(t *testing.T) {
 	c := sleeper(t, `trap "" TERM; echo deaf; exec sleep 1000`)
 	child, err := start(c)
 	require.NoError(t, err)
-	waittest.Until(t, timeout, "it to be deaf", func() error {
+	waittest.Until(t, "it to be deaf", func() error {
 		return waittest.Is(child.lastWords() == "deaf", "it said %s", child.lastWords())
 	})
 	require.NoError(t, child.stop(step{syscall.SIGTERM, 50 * time.Millisecond}))
@@ -121,7 +121,7 @@ func TestAChildThatIsNotReadySaysWhatItLackedAndItsLastWords(t *testing.T) {
 	child, err := start(c)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, child.kill()) }()
-	waittest.Until(t, timeout, "its word", func() error {
+	waittest.Until(t, "its word", func() error {
 		return waittest.Is(child.lastWords() == "reading candles", "it said %s", child.lastWords())
 	})
 	err = child.awaitReady(t.Context(), 50*time.Millisecond, interval, func(context.Context) error { return errors.New("no answer") })

@@ -41,7 +41,7 @@ func (l *lines) String() string {
 
 func (l *lines) await(t *testing.T, text string) {
 	t.Helper()
-	waittest.Until(t, timeout, "the progress to say "+text, func() error {
+	waittest.Until(t, "the progress to say "+text, func() error {
 		return waittest.Is(strings.Contains(l.String(), text), "it said %s", l)
 	})
 }
@@ -71,7 +71,7 @@ func TestKilledChildComesBack(t *testing.T) {
 	for range 3 {
 		first := pidOf(t, s, "orders")
 		require.NoError(t, s.Kill("orders"))
-		waittest.Until(t, timeout, "a new process", func() error {
+		waittest.Until(t, "a new process", func() error {
 			pid := pidOf(t, s, "orders")
 			return waittest.Is(pid != first && running(pid), "it is process %d, after %d", pid, first)
 		})
@@ -99,6 +99,7 @@ func TestStopEndsTheLastStartedFirst(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		child := shell(name, `trap "echo `+name+` >> `+order+`; exit" TERM; touch `+order+name+`; while :; do sleep 0.02; done`)
 		child.Ready = func(context.Context, listen.Addresses) error { _, err := os.Stat(order + name); return err }
+		child.ReadyWithin, child.Grace = 5*time.Minute, 5*time.Minute
 		require.NoError(t, s.Start(t.Context(), child))
 		pids = append(pids, pidOf(t, s, name))
 	}
@@ -117,6 +118,7 @@ func TestStopKillsAChildThatIgnoresItOrIsFrozen(t *testing.T) {
 	s, dir, _ := newSupervisor(t)
 	deaf := shell("deaf", `trap "" TERM; touch `+filepath.Join(dir, "deaf")+`; exec sleep 1000`)
 	deaf.Grace = 50 * time.Millisecond
+	deaf.ReadyWithin = 5 * time.Minute
 	deaf.Ready = func(context.Context, listen.Addresses) error {
 		_, err := os.Stat(filepath.Join(dir, "deaf"))
 		return err
@@ -203,7 +205,7 @@ func TestChildGetsItsOwnEnvironmentOnly(t *testing.T) {
 	log := filepath.Join(dir, "logs", "scans.log")
 	require.NoError(t, s.Start(t.Context(), child))
 	var text []byte
-	waittest.Until(t, timeout, "all that it prints", func() (err error) {
+	waittest.Until(t, "all that it prints", func() (err error) {
 		text, err = os.ReadFile(log)
 		return errors.Join(err, waittest.Is(bytes.Contains(text, []byte("end\n")), "printed so far: %s", text))
 	})
@@ -233,7 +235,7 @@ func TestAChildComesBackAtItsAddressOrSaysWhyNot(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, at, again)
 	taken.Close()
-	waittest.Until(t, timeout, "an answer there", func() error {
+	waittest.Until(t, "an answer there", func() error {
 		answer, err := http.Get("http://" + at[listen.HTTP])
 		if err == nil {
 			answer.Body.Close()
@@ -245,7 +247,7 @@ func TestAChildComesBackAtItsAddressOrSaysWhyNot(t *testing.T) {
 // steal listens at an address in place of whoever does and is killed.
 func steal(t *testing.T, address string, kill func() error) (taken net.Listener) {
 	t.Helper()
-	waittest.Closely(t, timeout, "the address "+address, func() (err error) {
+	waittest.Closely(t, "the address "+address, func() (err error) {
 		if err = kill(); err == nil {
 			taken, err = net.Listen("tcp", address)
 		}

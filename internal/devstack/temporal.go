@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-const temporalReady = 90 * time.Second
+const temporalReady = 3 * time.Minute
 
 // Headless as TemporalConfig.UIPort starts no Web UI.
 const Headless = -1

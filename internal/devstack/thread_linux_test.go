@@ -24,7 +24,7 @@ func TestChildSurvivesTheThreadThatAskedForIt(t *testing.T) {
 	})
 	require.NoError(t, startErr)
 	task := filepath.Join("/proc/self/task", strconv.Itoa(thread))
-	waittest.Until(t, timeout, "the end of the thread", func() error {
+	waittest.Until(t, "the end of the thread", func() error {
 		_, err := os.Stat(task)
 		return waittest.Is(os.IsNotExist(err), "thread %d is there (error %v)", thread, err)
 	})

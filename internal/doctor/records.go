@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,11 @@ func (s Subject) judgeRecords(r *report, db records) {
 	if s.mayReadRules() {
 		judgeRules(r, db)
 	}
-	if s.Exchange == nil {
+	switch {
+	case s.Exchange != nil:
+	case db.found.Took > trade.MaxClockSkew:
+		tooSlow(r, db.found.Took)
+	default:
 		judgeServerClock(r, db.found.Ahead)
 	}
 }
@@ -184,7 +189,7 @@ func (s Subject) judgeAccount(r *report, db records) {
 	const check = "account"
 	switch {
 	case db.err != nil || db.accountErr != nil && !errors.Is(db.accountErr, postgres.ErrNotFound):
-		r.blind(check, "its row could not be read", "mend the database, the schema and the grants first")
+		r.blind(check, fmt.Sprintf("its row could not be read: %v", cmp.Or(db.err, db.accountErr)), "mend the database, the schema and the grants first")
 		return
 	case db.accountErr != nil:
 		r.add(check, Fail, "there is no account "+s.Account, fmt.Sprintf(`run "starter account create %s --rest-url %s", or correct INTERLOCK_ACCOUNT`, s.Account, s.Exchange.URL))
@@ -210,7 +215,7 @@ func (s Subject) mayReadRules() bool { return s.hosts(config.Proposals) || s.Rol
 // trading does not rest on it.
 func judgeRules(r *report, db records) {
 	if db.rulesErr != nil {
-		r.blind(notifications, "the rules could not be read", "mend the schema and the grants first")
+		r.blind(notifications, fmt.Sprintf("the rules could not be read: %v", db.rulesErr), "mend the schema and the grants first")
 		return
 	}
 	if len(db.rules) == 0 {

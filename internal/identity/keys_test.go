@@ -62,7 +62,7 @@ func TestAnIssuerThatDoesNotAnswerLocksNobodyOutWhoIsKnown(t *testing.T) {
 	i.answer(http.StatusBadGateway, "hidden")
 	i.later(keysLife + time.Minute)
 	believed(t, j, i.rs256("r"))
-	waittest.Closely(t, 5*time.Second, "it to be asked again beside them", func() error {
+	waittest.Closely(t, "it to be asked again beside them", func() error {
 		n := i.questions()
 		return waittest.Is(n == 2, "it was asked %d times", n)
 	})

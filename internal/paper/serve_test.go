@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"interlock/internal/leaktest"
 	"interlock/internal/waittest"
 )
 
 func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leaktest.None(t, goleak.IgnoreCurrent())
 	ex, err := New(Config{Step: time.Millisecond, StateFile: t.TempDir() + "/state"})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -27,7 +28,7 @@ func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	http.DefaultClient.CloseIdleConnections()
-	waittest.Closely(t, 5*time.Second, "prices to move by themselves", func() error {
+	waittest.Closely(t, "prices to move by themselves", func() error {
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
 		steps := ex.markets["BTC-EUR"].steps
@@ -57,7 +58,7 @@ func TestRestingOrdersFillThoughNobodyAsks(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); ex.Run(ctx) }()
-	waittest.Closely(t, 5*time.Second, "the order to be filled", func() error {
+	waittest.Closely(t, "the order to be filled", func() error {
 		clock.Move(time.Second)
 		ex.mu.Lock()
 		defer ex.mu.Unlock()

@@ -142,7 +142,7 @@ func TestWriteIsCarriedOutThoughTheCallerHungUp(t *testing.T) {
 	hangUp()
 	require.Error(t, (<-failed).err)
 	close(release)
-	waittest.Closely(t, 5*time.Second, "the order", func() error {
+	waittest.Closely(t, "the order", func() error {
 		n := len(b.recorded())
 		return waittest.Is(n == 1, "there are %d orders", n)
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"interlock/internal/leaktest"
 	"interlock/internal/waittest"
 )
 
@@ -91,7 +92,7 @@ func TestAnOrderHeldBackIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 	l := b.authenticated(b.key)
 	l.say(l.order(orderJSON(nil)))
 	require.NoError(t, l.conn.Close())
-	waittest.Closely(t, 10*time.Second, "the order, and nobody who listens", func() error {
+	waittest.Closely(t, "the order, and nobody who listens", func() error {
 		orders, listeners := len(b.recorded()), b.listeners()
 		return waittest.Is(orders == 1 && listeners == 0, "there are %d orders and %d listeners", orders, listeners)
 	})
@@ -111,13 +112,13 @@ func TestWhatWaitsBehindADroppedRequestIsNotCarriedOut(t *testing.T) {
 	b.fault(Fault{Kind: "drop-before", Path: "/time", DelayMs: 1})
 	l.say(`{"action":"getTime"}`)
 	l.say(l.order(orderJSON(nil)))
-	waittest.Closely(t, 10*time.Second, "a message that waits", func() error {
+	waittest.Closely(t, "a message that waits", func() error {
 		n := b.waitingMessages()
 		return waittest.Is(n == 1, "%d wait", n)
 	})
 	close(release)
 	require.Error(t, l.ended())
-	waittest.Closely(t, 10*time.Second, "nobody to listen", func() error {
+	waittest.Closely(t, "nobody to listen", func() error {
 		n := b.listeners()
 		return waittest.Is(n == 0, "%d listen", n)
 	})
@@ -152,7 +153,7 @@ func TestAnExchangeThatIsDownOpensNoSocket(t *testing.T) {
 }
 
 func TestSocketsAreToldGoodbyeAndNothingIsLeftRunning(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leaktest.None(t, goleak.IgnoreCurrent())
 	key := NewKey("main", View, Trade)
 	ex, err := New(Config{Keys: []Key{key}, Step: time.Millisecond, StateFile: t.TempDir() + "/state"})
 	require.NoError(t, err)

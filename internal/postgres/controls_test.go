@@ -3,7 +3,6 @@ package postgres
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -70,7 +69,7 @@ func (d desk) queue(tx pgx.Tx, rivals ...func() error) {
 	d.t.Helper()
 	ended := make(chan error, len(rivals))
 	for _, rival := range rivals {
-		go func() { ended <- rival() }()
+		go func() { ended <- outwait(rival) }()
 	}
 	waited := d.awaitBlocked(len(rivals), func() bool { return len(ended) > 0 })
 	require.NoError(d.t, tx.Commit(ctx))
@@ -86,7 +85,7 @@ func (d desk) awaitBlocked(n int, vain func() bool) bool {
 	d.t.Helper()
 	const blocked = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
 	var waiting int
-	waittest.Closely(d.t, 30*time.Second, fmt.Sprintf("%d sessions to wait for a lock", n), func() error {
+	waittest.Closely(d.t, fmt.Sprintf("%d sessions to wait for a lock", n), func() error {
 		err := d.pool.QueryRow(ctx, blocked, pgx.QueryExecModeExec).Scan(&waiting)
 		return waittest.Is(err == nil && waiting >= n || vain(), "%d wait (error %v)", waiting, err)
 	})

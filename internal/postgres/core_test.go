@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
@@ -62,6 +64,7 @@ func (d desk) policy(user string, change ...func(p *trade.Policy)) {
 	p.TradesPerDay, p.TradesPerHour = trade.CountLimit{Unlimited: true}, trade.CountLimit{Unlimited: true}
 	p.ExposureMarket, p.ExposureAccount = trade.AmountLimit{Unlimited: true}, trade.AmountLimit{Unlimited: true}
 	p.RepeatThrottle = trade.Throttle{Unlimited: true}
+	p.PriceMaxAge = trade.Duration(30 * time.Minute) // how long a test takes is the machine's affair
 	for _, c := range change {
 		c(&p)
 	}
@@ -98,9 +101,27 @@ func (d desk) propose(id string, side trade.Side) {
 
 func (d desk) ask(id string) trade.Decision {
 	d.t.Helper()
-	decision, err := d.Preflight(ctx, request(id))
-	require.NoError(d.t, err)
+	var decision trade.Decision
+	asked := request(id)
+	require.NoError(d.t, outwait(func() (err error) { decision, err = d.Preflight(ctx, asked); return err }))
 	return decision
+}
+
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
+
+// outwait does it again when the server's bounds on locks and statements ended
+// it, as every caller does: how long rivals queue is the machine's affair.
+func outwait(do func() error) error {
+	const lockNotAvailable, queryCanceled = "55P03", "57014"
+	for ends := time.Now().Add(timeout); ; {
+		err := do()
+		var refusal *pgconn.PgError
+		bounded := errors.As(err, &refusal) && (refusal.Code == lockNotAvailable || refusal.Code == queryCanceled)
+		if !bounded || time.Now().After(ends) {
+			return err
+		}
+	}
 }
 
 func request(id string) trade.Request {
@@ -119,8 +140,11 @@ func (d desk) claimed(id string) trade.Claim {
 
 func (d desk) begin(c trade.Claim, number int) *trade.Placing {
 	d.t.Helper()
-	placing, err := d.BeginAttempt(ctx, c, number, time.Now().Add(trade.AccessWindow), "test")
-	require.NoError(d.t, err)
+	var placing *trade.Placing
+	require.NoError(d.t, outwait(func() (err error) {
+		placing, err = d.BeginAttempt(ctx, c, number, time.Now().Add(trade.AccessWindow), "test")
+		return err
+	}))
 	return placing
 }
 

@@ -21,6 +21,7 @@ type Inspection struct {
 	Settings   map[string]string // what commits rest on, as this login has it
 	Schema     int32             // version; 0 when there is none
 	Ahead      time.Duration     // of the server's clock to this machine's
+	Took       time.Duration     // to ask for it: Ahead is known to half of that
 }
 
 // durability are the settings without which a commit may be lost.
@@ -140,6 +141,7 @@ func (i *Inspection) lookAtClock(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&server); err != nil {
 		return err
 	}
-	i.Ahead = server.Sub(asked.Add(time.Since(asked) / 2))
+	i.Took = time.Since(asked)
+	i.Ahead = server.Sub(asked.Add(i.Took / 2))
 	return nil
 }

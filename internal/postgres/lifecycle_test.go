@@ -24,9 +24,7 @@ func TestExpiryAndClaimExcludeEachOther(t *testing.T) {
 				return
 			}
 			for status := trade.Pending; status == trade.Pending; {
-				var err error
-				status, err = d.Expire(ctx, id)
-				require.NoError(t, err)
+				require.NoError(t, outwait(func() (err error) { status, err = d.Expire(ctx, id); return err }))
 			}
 		})
 		want := trade.Expired

@@ -1,6 +1,6 @@
 // Package waittest waits in tests for what must come true, and says at the end
-// of its time what was instead. It decides how often to look; how long to wait
-// is the test's affair.
+// of its time what was instead. It decides how often to look and how long to
+// wait: so long that a busy machine is no reason to fail.
 package waittest
 
 import (
@@ -9,6 +9,13 @@ import (
 	"testing"
 	"time"
 )
+
+// Timeout bounds every wait. It judges nothing: a wait that took noticeable
+// time is reported.
+const Timeout = 5 * time.Minute
+
+// noticeable is a wait that a reader of the test's log may wonder about.
+const noticeable = 10 * time.Second
 
 const (
 	// closely is how often to look for what lasts a moment.
@@ -19,17 +26,17 @@ const (
 )
 
 // Until asks until it hears nil: met says why it is not yet so. What completes
-// the sentence "waited for". After the timeout, or when an answer is that long
+// the sentence "waited for". After the Timeout, or when an answer is that long
 // in coming, it ends the test with the last answer.
-func Until(t testing.TB, timeout time.Duration, what string, met func() error) {
+func Until(t testing.TB, what string, met func() error) {
 	t.Helper()
-	wait(t, timeout, leisurely, what, met)
+	wait(t, Timeout, leisurely, what, met)
 }
 
 // Closely is Until for what must be caught in the act.
-func Closely(t testing.TB, timeout time.Duration, what string, met func() error) {
+func Closely(t testing.TB, what string, met func() error) {
 	t.Helper()
-	wait(t, timeout, closely, what, met)
+	wait(t, Timeout, closely, what, met)
 }
 
 // Is is an answer for Until: nil if ok, else what was found.
@@ -44,7 +51,7 @@ func wait(t testing.TB, timeout, pause time.Duration, what string, met func() er
 	t.Helper()
 	over := time.NewTimer(timeout)
 	defer over.Stop()
-	last := errors.New("nobody has answered yet")
+	last, began := errors.New("nobody has answered yet"), time.Now()
 	for {
 		asked := time.Now()
 		select {
@@ -53,6 +60,7 @@ func wait(t testing.TB, timeout, pause time.Duration, what string, met func() er
 				t.FailNow() // the question has said why
 			}
 			if heard.err == nil {
+				report(t, began, what)
 				return
 			}
 			last = heard.err
@@ -64,6 +72,13 @@ func wait(t testing.TB, timeout, pause time.Duration, what string, met func() er
 		case <-over.C:
 			t.Fatalf("waited %s for %s; at the end: %v", timeout, what, last)
 		}
+	}
+}
+
+func report(t testing.TB, began time.Time, what string) {
+	t.Helper()
+	if took := time.Since(began); took > noticeable {
+		t.Logf("waited %s for %s", took.Round(time.Millisecond), what)
 	}
 }
 

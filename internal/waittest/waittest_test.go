@@ -33,7 +33,7 @@ func of(t *testing.T, timeout time.Duration, met func(testing.TB) error) *failin
 	f, done := &failing{TB: t}, make(chan struct{})
 	go func() {
 		defer close(done)
-		Closely(f, timeout, "a sign", func() error { return met(f) })
+		wait(f, timeout, closely, "a sign", func() error { return met(f) })
 	}()
 	<-done
 	return f
@@ -42,7 +42,7 @@ func of(t *testing.T, timeout time.Duration, met func(testing.TB) error) *failin
 func TestWhatComesTrueIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	Until(t, time.Minute, "the third time", func() error {
+	Until(t, "the third time", func() error {
 		asked++
 		return Is(asked == 3, "asked %d times", asked)
 	})

@@ -49,7 +49,7 @@ func (c *campaign) breakAll(ctx context.Context) error {
 
 // persistence is how long after its time a disturbance is tried: a workflow to
 // reset must run first, a database to halt in must be up.
-const persistence = 20 * time.Second
+const persistence = 3 * time.Minute
 
 // disturb carries one out, again and again until it has struck.
 func (c *campaign) disturb(ctx context.Context, d Disturbance) {
@@ -92,7 +92,7 @@ const cutSQL = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WH
 
 // cutConnections cuts everybody's but our own.
 func (c *campaign) cutConnections(ctx context.Context, _ Disturbance) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, meddle)
 	defer cancel()
 	var cut int
 	err := c.database.QueryRow(ctx, cutSQL).Scan(&cut)
@@ -110,15 +110,15 @@ func (c *campaign) crashDatabase(ctx context.Context, _ Disturbance) error {
 		return err
 	}
 	c.sayf("%s", CrashDatabase)
-	if err := c.eventually(ctx, time.Minute, c.look); err != nil {
+	if err := c.eventually(ctx, persistence, c.look); err != nil {
 		return fmt.Errorf("the database is not back: %w", err)
 	}
-	return c.eventually(ctx, time.Minute, c.compare)
+	return c.eventually(ctx, persistence, c.compare)
 }
 
 // compare asks for a comparison with the exchange.
 func (c *campaign) compare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, meddle)
 	defer cancel()
 	return c.temporal.ScheduleClient().GetHandle(ctx, workflows.ReconcileID(c.Account)).Trigger(ctx, triggerOptions)
 }
@@ -158,7 +158,7 @@ func (c *campaign) killExchange(ctx context.Context, _ Disturbance) error {
 	}
 	c.sayf("%s", KillExchange)
 	c.tally.closeEpoch()
-	return c.eventually(ctx, time.Minute, c.tellAll)
+	return c.eventually(ctx, persistence, c.tellAll)
 }
 
 // halt stops trading, and always resumes.
@@ -171,7 +171,7 @@ func (c *campaign) halt(ctx context.Context, d Disturbance) error {
 }
 
 func (c *campaign) resume(ctx context.Context) error {
-	return c.eventually(ctx, time.Minute, func(ctx context.Context) error {
+	return c.eventually(ctx, persistence, func(ctx context.Context) error {
 		return c.store.SetTradingState(ctx, c.Account, trade.Active, actor, "campaign")
 	})
 }
@@ -199,7 +199,7 @@ func (c *campaign) deliverTwice(ctx context.Context, _ Disturbance) error {
 		}
 		return nil
 	})
-	return errors.Join(struck, c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.guard(ctx, false) }))
+	return errors.Join(struck, c.eventually(ctx, persistence, func(ctx context.Context) error { return c.guard(ctx, false) }))
 }
 
 // twiceTimeout is how long the guard stays when no order comes.

@@ -11,7 +11,7 @@ import (
 
 // strikeTimeout bounds the time in which the faults that chance has spared are
 // struck on purpose. A fault that cannot strike in it makes the run invalid.
-const strikeTimeout = 100 * time.Second
+const strikeTimeout = 5 * time.Minute
 
 // moreTimeout is how long spares are given before more of them are tried.
 const moreTimeout = 10 * time.Second
@@ -99,7 +99,7 @@ func (c *campaign) strike(ctx context.Context, list []Fault, most int) error {
 }
 
 func (c *campaign) arm(ctx context.Context, list []Fault) error {
-	return c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.rearm(ctx, list) })
+	return c.eventually(ctx, persistence, func(ctx context.Context) error { return c.rearm(ctx, list) })
 }
 
 // spare lets one spare proposal ask until nothing is left to strike.

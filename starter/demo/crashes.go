@@ -34,7 +34,7 @@ var replyLost = scenario{
 		}
 		n, err := u.ordersOf(ctx, id)
 		return words(answer.String(), "found and EXECUTED", "again "+again.String(), orders(n)),
-			(answer.status == 200 || answer.status == 202) && again.status == 409 && n == 1, err
+			answer.executed() && again.status == 409 && n == 1, err
 	},
 }
 
@@ -69,7 +69,7 @@ var workerKilled = scenario{
 			return answer.String(), false, err
 		}
 		n, err := u.ordersOf(ctx, id)
-		return words(answer.String()+" meanwhile", "found and EXECUTED", orders(n)), (answer.status == 200 || answer.status == 202) && n == 1, err
+		return words(answer.String()+" meanwhile", "found and EXECUTED", orders(n)), answer.executed() && n == 1, err
 	},
 }
 

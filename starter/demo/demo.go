@@ -54,7 +54,7 @@ func scenarios() []scenario {
 
 // scenarioTimeout bounds one scenario. The longest waits for an activity's time-out
 // and then for the looks.
-const scenarioTimeout = 2 * time.Minute
+const scenarioTimeout = 10 * time.Minute
 
 // Run tries every guarantee on the stack. Progress gets a line for each. Every
 // guarantee has a user of its own, so that they do not disturb each other.

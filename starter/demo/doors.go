@@ -152,7 +152,7 @@ var foreignKeyRefused = scenario{
 // refuses starts a worker that would have everything it needs but for one key
 // too many, and reports whether it ended over that.
 func (k *kit) refuses(ctx context.Context, role, key string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	worker := exec.CommandContext(ctx, k.Worker, "--role", role)
 	worker.Env = []string{

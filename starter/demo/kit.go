@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -132,13 +133,46 @@ func (u *user) proposeUntil(ctx context.Context, side trade.Side, expires *time.
 	return body["id"].(string), err
 }
 
-// execute asks for a proposal to be executed; more is added to the body.
-func (u *user) execute(ctx context.Context, id string, more map[string]any) (reply, error) {
+// execute asks for a proposal to be executed until the answer is about the
+// proposal; more is added to the body. A claim that is still open when it is
+// answered is followed to its end: what failed because no attempt could begin
+// in time is asked again.
+func (u *user) execute(ctx context.Context, id string, more map[string]any) (r reply, err error) {
 	body := map[string]any{"proposalId": id}
 	for name, value := range more {
 		body[name] = value
 	}
-	return u.ask(ctx, "POST", "/api/trading/execute", body)
+	err = until(ctx, func() (missing string, err error) {
+		if r, err = u.ask(ctx, "POST", "/api/trading/execute", body); err != nil {
+			return "", err
+		}
+		if r.early() {
+			return "an answer about " + id + ": " + r.String(), nil
+		}
+		if r.status != http.StatusAccepted {
+			return "", nil
+		}
+		end, err := u.ended(ctx, id)
+		switch end {
+		case trade.Executed:
+			r.later = ", then EXECUTED"
+		case trade.Failed:
+			missing = id + " to be attempted in time: it is FAILED"
+		}
+		return missing, err
+	})
+	return r, err
+}
+
+// ended waits until a claim is no longer carried out.
+func (u *user) ended(ctx context.Context, id string) (end trade.Status, err error) {
+	err = until(ctx, func() (missing string, err error) {
+		if end, err = u.status(ctx, id); end.Claimed() {
+			missing = "the end of " + id + ": it is " + string(end)
+		}
+		return missing, err
+	})
+	return end, err
 }
 
 // status reads where a proposal is in its life.

@@ -21,7 +21,7 @@ func (s *Stack) startAPI(ctx context.Context) error {
 			Env:         append(s.apiEnv(), "DATABASE_URL="+database, "INTERLOCK_API_ADDR="+loopback(port)),
 			Grace:       drain,
 			Ready:       answersAt("/readyz"),
-			ReadyWithin: time.Minute,
+			ReadyWithin: 3 * time.Minute,
 		}
 	})
 	if err == nil {

@@ -136,7 +136,7 @@ func TestTheExchangeComesBackAtItsKeptPortWhenThatIsFreeAgain(t *testing.T) {
 			at, err = s.startExchangeAt(t.Context(), child)
 			started <- err
 		}()
-		waittest.Until(t, timeout, "a word of the port", func() error {
+		waittest.Until(t, "a word of the port", func() error {
 			says := fmt.Sprintf("port %d for the paper exchange, whose account names it, is taken by another program", port)
 			return waittest.Is(strings.Contains(said.String(), says), "it said %s", said)
 		})
@@ -167,7 +167,7 @@ func TestAStackThatIsNotReadyNamesTheProcessThatMayBeWhy(t *testing.T) {
 	missing := errors.New("there are no fresh prices")
 	require.EqualError(t, s.notReady(time.Minute, missing), "not ready in 1m0s: there are no fresh prices; the logs are in "+s.opts.Dir+"/logs")
 	require.NoError(t, s.Kill("child"))
-	waittest.Until(t, timeout, "its end to be said", func() error {
+	waittest.Until(t, "its end to be said", func() error {
 		return waittest.Is(strings.Contains(said.String(), "child: ended (signal: killed)"), "it said %s", said)
 	})
 	require.EqualError(t, s.notReady(time.Minute, missing), "not ready in 1m0s: there are no fresh prices; "+

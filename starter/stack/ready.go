@@ -16,7 +16,7 @@ import (
 // readyWithin is how long the first prices and the first comparison with the
 // exchange may take, besides what an account that is older than this start of
 // the database must wait.
-const readyWithin = 90 * time.Second
+const readyWithin = 5 * time.Minute
 
 // firstExecuteSQL is what preflight would otherwise block the first proposal
 // for: old prices, an unmeasured clock, and no comparison by this database, or

@@ -53,7 +53,7 @@ func (s *Stack) startWorker(ctx context.Context, binary string, role config.Role
 		return err
 	}
 	_, err = s.start(ctx, devstack.Child{
-		Name: name, Path: binary, Args: []string{"--role", string(role)}, Env: env, Grace: drain, ReadyWithin: time.Minute,
+		Name: name, Path: binary, Args: []string{"--role", string(role)}, Env: env, Grace: drain, ReadyWithin: 3 * time.Minute,
 		Ready: func(ctx context.Context, _ listen.Addresses) error { return s.polls(ctx, name, s.queues(role)) },
 	})
 	return err

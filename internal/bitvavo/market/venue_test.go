@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"interlock/internal/leaktest"
 	"interlock/internal/listen/listentest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const (
 	testKey    = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -44,7 +44,7 @@ func newVenue(t *testing.T) *venue {
 
 func newReader(t *testing.T, base string) *Reader {
 	t.Helper()
-	r, err := New(Config{URL: base, Key: testKey, Secret: testSecret, Timeout: 5 * time.Second})
+	r, err := New(Config{URL: base, Key: testKey, Secret: testSecret, Timeout: 5 * time.Minute})
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	return r

@@ -22,7 +22,8 @@ import (
 // URL of a database whose user may create databases.
 const DatabaseVariable = "INTERLOCK_TEST_DATABASE_URL"
 
-const timeout = time.Minute
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
 
 var database = lazily(func(dir string) (string, func() error, error) {
 	if given := os.Getenv(DatabaseVariable); given != "" {

@@ -343,7 +343,7 @@ var doctored = []struct {
 		row.Version = 2
 		p.Records.Policies = append(p.Records.Policies, row)
 		p.tell(kindClaimed, "p-buy", 0, func(r *AuditRow) {
-			r.Kind, r.ProposalID, r.At, r.Body = kindPolicy, nil, r.At.Add(-2*time.Second), `{"version":2,"policy":`+row.Body+`}`
+			r.Kind, r.ProposalID, r.At, r.Body = kindPolicy, nil, r.At.Add(-2*commitSlack), `{"version":2,"policy":`+row.Body+`}`
 		})
 	}, []string{LimitPolicy}},
 	{"a policy that cannot be read", func(p *pair) { p.policy("cooldown", `"soon"`) }, []string{LimitPolicy}},
