@@ -74,7 +74,8 @@ CREATE INDEX trade_history_counting ON interlock.trade_history (user_id, counts_
 REVOKE ALL ON FUNCTION interlock.mark_claim, interlock.stamp_trade FROM PUBLIC;
 
 -- Every time and every number of every table can be written as JSON and
--- computed with. One that is there and cannot is for a person to correct: only
+-- computed with; tokens can be added up, and milliseconds are a duration of 64
+-- bits in nanoseconds. A value that is there and cannot is for a person to correct: only
 -- whoever wrote it knows what it meant. Left out is what only functions of ours
 -- write, and where an endless time means never.
 DO $range$
@@ -88,7 +89,7 @@ BEGIN
 			WHEN 'timestamptz'::regtype THEN format($$%1$I >= timestamptz '0001-01-01 00:00:00+00' AND %1$I < timestamptz '9999-01-01 00:00:00+00'$$, a.attname)
 			WHEN 'interval'::regtype THEN format($$%1$I >= interval '0' AND %1$I <= interval '1 day'$$, a.attname)
 			WHEN 'numeric'::regtype THEN format('%1$I > -1e36 AND %1$I < 1e36 AND scale(%1$I) <= 100', a.attname)
-			ELSE format('%1$I BETWEEN -1000000000000 AND 1000000000000', a.attname) END AS rule
+			ELSE format('%1$I BETWEEN %2$s AND -(%2$s)', a.attname, CASE a.attname WHEN 'ahead_ms' THEN -9223372036854 ELSE -1e12::bigint END) END AS rule
 		FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE t.relnamespace = 'interlock'::regnamespace AND t.relkind = 'r' AND t.relname <> 'request_budgets'
 			AND (a.atttypid IN ('timestamptz'::regtype, 'interval'::regtype, 'numeric'::regtype)
