@@ -29,6 +29,7 @@ import (
 	"interlock/internal/postgres"
 	"interlock/internal/rate"
 	"interlock/internal/telemetry"
+	"interlock/migrations"
 	"interlock/workflows"
 )
 
@@ -93,8 +94,8 @@ func newProcess(ctx context.Context, cfg config.WorkerConfig) (*process, error) 
 	return p, nil
 }
 
-// connect opens the database, checks the venue, and dials Temporal, in this
-// order: a worker of the wrong account must not even poll.
+// connect opens the database, checks schema and venue, and dials Temporal, in
+// this order: a worker of another schema or account must not even poll.
 func (p *process) connect(ctx context.Context) (err error) {
 	if p.metrics, err = telemetry.Start(ctx, p.cfg.MetricsAddr, "interlock-worker-"+string(p.cfg.Role)); err != nil {
 		return err
@@ -104,6 +105,9 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, p.store.Close)
+	if err := p.checkSchema(ctx); err != nil {
+		return err
+	}
 	p.attempts, p.deliveries, p.sender = p.store, p.store, notify.New()
 	if err := p.checkVenue(ctx); err != nil {
 		return err
@@ -156,6 +160,16 @@ func (p *process) watchHalts(ctx context.Context) {
 
 func (p *process) hosts(role config.Role) bool {
 	return p.cfg.Role == role || p.cfg.Role == config.All
+}
+
+// checkSchema refuses a database whose schema does not serve this program: its
+// statements would fail there and be tried for ever, or mean something else.
+func (p *process) checkSchema(ctx context.Context) error {
+	version, oldest, err := p.store.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	return migrations.Serves(version, oldest)
 }
 
 // checkVenue refuses to serve an account at an exchange that is not its own.

@@ -47,6 +47,9 @@ func (a *app) runServe(ctx context.Context) error {
 		return unavailable(err)
 	}
 	defer store.Close()
+	if err := served(ctx, store); err != nil {
+		return err
+	}
 	options := cfg.Temporal
 	options.MetricsHandler, options.Logger = measured.Handler(), log
 	// A lazy client: a Temporal that is down is 503, not a process that ends.
