@@ -206,8 +206,11 @@ func (p *process) connectExchange(ctx context.Context) error {
 	return nil
 }
 
-// serve runs until ctx ends, then drains.
+// serve runs until ctx ends, or the schema no longer serves this program; then
+// it drains.
 func (p *process) serve(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	refresh, err := p.prepare(ctx)
 	if err != nil {
 		return err
@@ -225,12 +228,38 @@ func (p *process) serve(ctx context.Context) error {
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
 	var background sync.WaitGroup
 	background.Go(func() { p.keepScheduled(ctx) })
+	background.Go(func() { p.keepServed(ctx, end) })
 	if refresh != nil {
 		refresh.Run(ctx)
 	}
 	<-ctx.Done()
 	background.Wait()
+	if err := context.Cause(ctx); errors.Is(err, migrations.ErrOtherSchema) {
+		return err
+	}
 	return nil
+}
+
+// keepServed ends this process when somebody moves the schema to a version that
+// does not serve it. A schema that cannot be seen just now is no reason.
+func (p *process) keepServed(ctx context.Context, end context.CancelCauseFunc) {
+	ticker := time.NewTicker(rescheduleEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		version, oldest, err := p.store.Schema(ctx)
+		if err != nil || version == 0 {
+			continue
+		}
+		if err := migrations.Serves(version, oldest); err != nil {
+			end(err)
+			return
+		}
+	}
 }
 
 // prepare builds what the role hosts; it starts nothing.

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"os/exec"
+	osexec "os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -20,10 +20,10 @@ func (s *stack) startAndEnd(role string) string {
 	require.NoError(s.t, err)
 	bound, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(bound, path, "--role", role)
+	cmd := osexec.CommandContext(bound, path, "--role", role)
 	cmd.Env = s.environment(role)
 	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
+	var exit *osexec.ExitError
 	require.ErrorAs(s.t, err, &exit, role)
 	require.Equal(s.t, 1, exit.ExitCode(), "%s: %s", role, out)
 	return string(out)
@@ -57,4 +57,11 @@ func TestAWorkerWhoseSchemaIsOlderOrNewerThanItKnowsRefusesToStartInOneLine(t *t
 	}
 	s.propose("p")
 	require.Eventually(t, func() bool { return s.execute("p").Claimed }, time.Minute, 500*time.Millisecond)
+
+	exec(`UPDATE interlock.schema_version SET version = version + 1`)
+	for _, role := range []string{"proposals", "orders", "scans"} {
+		var exit *osexec.ExitError
+		require.ErrorAs(t, s.processes[role].Wait(), &exit, "it ends by itself when its schema is gone")
+		require.Equal(t, 1, exit.ExitCode(), role)
+	}
 }
