@@ -69,6 +69,7 @@ BEGIN
 END $$;
 CREATE TRIGGER trade_history_stamp BEFORE INSERT OR UPDATE ON interlock.trade_history
 	FOR EACH ROW EXECUTE FUNCTION interlock.stamp_trade();
+DROP INDEX interlock.trade_history_by_user; -- by the time that nothing counts by any more
 CREATE INDEX trade_history_counting ON interlock.trade_history (user_id, counts_from);
 
 REVOKE ALL ON FUNCTION interlock.mark_claim, interlock.stamp_trade FROM PUBLIC;
@@ -124,6 +125,7 @@ DROP TRIGGER trade_history_stamp ON interlock.trade_history;
 DROP TRIGGER trade_executions_mark ON interlock.trade_executions;
 DROP FUNCTION interlock.stamp_trade, interlock.mark_claim, interlock.was_visible;
 ALTER TABLE interlock.trade_history DROP COLUMN counts_from, DROP COLUMN written_in, DROP COLUMN written_by;
+CREATE INDEX trade_history_by_user ON interlock.trade_history (user_id, executed_at);
 ALTER TABLE interlock.overrides DROP COLUMN stored_in, DROP COLUMN saw;
 ALTER TABLE interlock.trade_executions DROP COLUMN claimed_in, DROP COLUMN claimed_by, DROP COLUMN told_at, DROP COLUMN told;
 DROP TABLE interlock.schema_serves;
