@@ -1,7 +1,10 @@
 package migrations
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -41,4 +44,26 @@ func TestAVersionServesOnlyItselfUnlessItsMigrationSaysOtherwise(t *testing.T) {
 	var served int
 	require.NoError(t, migrated(t).QueryRow(ctx, `SELECT count(*) FROM interlock.schema_serves`).Scan(&served))
 	require.Zero(t, served)
+}
+
+func TestAProgramEndsWhenTheSchemaIsMovedAndNotWhileItCannotBeSeen(t *testing.T) {
+	t.Parallel()
+	latest := Latest()
+	readings := []func() (int32, int32, error){
+		func() (int32, int32, error) { return latest, latest, nil },
+		func() (int32, int32, error) { return 0, 0, errors.New("connection refused") },
+		func() (int32, int32, error) { return 0, 0, nil },
+		func() (int32, int32, error) { return latest + 1, latest, nil },
+		func() (int32, int32, error) { return latest + 2, latest + 1, nil },
+	}
+	read := 0
+	err := Watch(t.Context(), time.Millisecond, func(context.Context) (int32, int32, error) {
+		read++
+		return readings[read-1]()
+	})
+	require.ErrorIs(t, err, ErrOtherSchema)
+	require.Len(t, readings, read)
+	over, end := context.WithCancel(t.Context())
+	end()
+	require.NoError(t, Watch(over, time.Hour, nil))
 }

@@ -228,7 +228,7 @@ func (p *process) serve(ctx context.Context) error {
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
 	var background sync.WaitGroup
 	background.Go(func() { p.keepScheduled(ctx) })
-	background.Go(func() { p.keepServed(ctx, end) })
+	background.Go(func() { end(migrations.Watch(ctx, rescheduleEvery, p.store.Schema)) })
 	if refresh != nil {
 		refresh.Run(ctx)
 	}
@@ -238,28 +238,6 @@ func (p *process) serve(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// keepServed ends this process when somebody moves the schema to a version that
-// does not serve it. A schema that cannot be seen just now is no reason.
-func (p *process) keepServed(ctx context.Context, end context.CancelCauseFunc) {
-	ticker := time.NewTicker(rescheduleEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		version, oldest, err := p.store.Schema(ctx)
-		if err != nil || version == 0 {
-			continue
-		}
-		if err := migrations.Serves(version, oldest); err != nil {
-			end(err)
-			return
-		}
-	}
 }
 
 // prepare builds what the role hosts; it starts nothing.

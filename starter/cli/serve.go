@@ -18,6 +18,7 @@ import (
 	"interlock/internal/identity"
 	"interlock/internal/postgres"
 	"interlock/internal/telemetry"
+	"interlock/migrations"
 )
 
 func (a *app) serve() *cobra.Command {
@@ -62,8 +63,24 @@ func (a *app) runServe(ctx context.Context) error {
 		Store: store, Temporal: api.NewExecutor(temporal), Metrics: measured.Metrics(), Log: log,
 		JWTs: believed(cfg.JWT), RPS: float64(cfg.RPS), FailuresPerMinute: cfg.Failures, Origins: cfg.Origins,
 	})
-	return serveHTTP(ctx, api.NewServer(cfg.Addr, handler), log)
+	return serveOnSchema(ctx, store, func(ctx context.Context) error { return serveHTTP(ctx, api.NewServer(cfg.Addr, handler), log) })
 }
+
+// serveOnSchema serves until ctx ends, or the schema no longer serves this
+// program.
+func serveOnSchema(ctx context.Context, store *postgres.Store, serve func(context.Context) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() { end(migrations.Watch(ctx, schemaEvery, store.Schema)) }()
+	err := serve(ctx)
+	if moved := context.Cause(ctx); errors.Is(moved, migrations.ErrOtherSchema) {
+		return ends(exitFailed, moved)
+	}
+	return err
+}
+
+// schemaEvery is how soon somebody's migration is noticed.
+const schemaEvery = 15 * time.Second
 
 // believed is nil when no JWT is.
 func believed(j config.JWT) api.Tokens {
