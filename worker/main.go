@@ -30,6 +30,7 @@ import (
 	"interlock/internal/postgres"
 	"interlock/internal/rate"
 	"interlock/internal/telemetry"
+	"interlock/migrations"
 	"interlock/workflows"
 )
 
@@ -94,8 +95,8 @@ func newProcess(ctx context.Context, cfg config.WorkerConfig) (*process, error) 
 	return p, nil
 }
 
-// connect opens the database, checks the venue, and dials Temporal, in this
-// order: a worker of the wrong account must not even poll.
+// connect opens the database, checks schema and venue, and dials Temporal, in
+// this order: a worker of another schema or account must not even poll.
 func (p *process) connect(ctx context.Context) (err error) {
 	if err := p.measure(ctx); err != nil {
 		return err
@@ -104,6 +105,9 @@ func (p *process) connect(ctx context.Context) (err error) {
 		return err
 	}
 	p.closers = append(p.closers, p.store.Close)
+	if err := p.checkSchema(ctx); err != nil {
+		return err
+	}
 	p.attempts, p.deliveries, p.sender = p.store, p.store, notify.New()
 	if err := p.checkVenue(ctx); err != nil {
 		return err
@@ -175,6 +179,16 @@ func (p *process) hosts(role config.Role) bool {
 	return p.cfg.Role == role || p.cfg.Role == config.All
 }
 
+// checkSchema refuses a database whose schema does not serve this program: its
+// statements would fail there and be tried for ever, or mean something else.
+func (p *process) checkSchema(ctx context.Context) error {
+	version, oldest, err := p.store.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	return migrations.Serves(version, oldest)
+}
+
 // checkVenue refuses to serve an account at an exchange that is not its own.
 func (p *process) checkVenue(ctx context.Context) error {
 	if p.cfg.Role == config.Proposals {
@@ -209,8 +223,11 @@ func (p *process) connectExchange(ctx context.Context) error {
 	return nil
 }
 
-// serve runs until ctx ends, then drains.
+// serve runs until ctx ends, or the schema no longer serves this program; then
+// it drains.
 func (p *process) serve(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	refresh, err := p.prepare(ctx)
 	if err != nil {
 		return err
@@ -228,11 +245,15 @@ func (p *process) serve(ctx context.Context) error {
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
 	var background sync.WaitGroup
 	background.Go(func() { p.keepScheduled(ctx) })
+	background.Go(func() { end(migrations.Watch(ctx, rescheduleEvery, p.store.Schema)) })
 	if refresh != nil {
 		refresh.Run(ctx)
 	}
 	<-ctx.Done()
 	background.Wait()
+	if err := context.Cause(ctx); errors.Is(err, migrations.ErrOtherSchema) {
+		return err
+	}
 	return nil
 }
 

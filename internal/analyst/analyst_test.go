@@ -182,6 +182,21 @@ func TestWhatNeverConnectedSurelyDidNotLeave(t *testing.T) {
 	require.Zero(t, s.calls.Load())
 }
 
+// A usage that no call can have would not fit into the records, or would fill
+// the budget for ever: the call counts at its worst instead.
+func TestAnAbsurdUsageIsNotKnown(t *testing.T) {
+	sound := completion(`{"role":"assistant","content":"{}"}`, "stop")
+	for _, tokens := range []string{"-5", "1000000001", "9223372036854775807"} {
+		for _, field := range []string{`"prompt_tokens":120`, `"completion_tokens":30`} {
+			name, _, _ := strings.Cut(field, ":")
+			s := newServer(t, says(200, strings.Replace(sound, field, name+":"+tokens, 1)))
+			a := s.Ask(t.Context(), question())
+			require.Empty(t, a.Code)
+			require.False(t, a.UsageKnown, "%s %s", name, tokens)
+		}
+	}
+}
+
 func TestASilentServerIsLeftAfterTheTimeoutAndMayHaveAnswered(t *testing.T) {
 	s := newServer(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	s.cfg.Timeout = 100 * time.Millisecond

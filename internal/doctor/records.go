@@ -69,7 +69,7 @@ func (s Subject) judgeRecords(r *report, db records) {
 		return
 	}
 	r.okf("database", "answers as %s", db.found.Login)
-	judgeSchema(r, db.found.Schema, migrations.Latest())
+	judgeSchema(r, db.found, migrations.Latest())
 	s.judgeGrants(r, db.found)
 	judgeDurability(r, db.found.Settings)
 	if s.mayReadRules() {
@@ -84,9 +84,12 @@ func (s Subject) judgeRecords(r *report, db records) {
 	}
 }
 
-func judgeSchema(r *report, version, latest int32) {
+func judgeSchema(r *report, found postgres.Inspection, latest int32) {
 	const check = "schema version"
+	version := found.Schema
 	switch {
+	case version > latest && migrations.Serves(version, found.Serves) == nil:
+		r.add(check, Warn, fmt.Sprintf("%d, which still serves this program, which knows %d", version, latest), "replace this program by the newer one soon")
 	case version == latest:
 		r.okf(check, "%d, the one of this program", version)
 	case version == 0:

@@ -231,7 +231,7 @@ func (r *records) RecordOrder(_ context.Context, c trade.Claim, o trade.Order) e
 	}
 	if o.FilledAmount.IsPositive() {
 		e.traded = true
-		r.history = append(r.history, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: o.Side, At: o.LastFill(), KnownAt: e.claimedAt})
+		r.history = append(r.history, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: o.Side, At: o.LastFill(), KnownTo: e.knownTo})
 	}
 	e.status, e.order = trade.Executed, &o
 	return nil

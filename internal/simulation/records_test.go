@@ -62,6 +62,7 @@ type execution struct {
 	requestID  string
 	claimedAt  time.Time
 	followedAt time.Time
+	knownTo    []string // overrides stored since the claim
 	attempts   []*attempt
 	looks      map[int][]trade.Look
 	order      *trade.Order
@@ -236,7 +237,7 @@ func (r *records) facts() trade.Facts {
 	}
 	for _, e := range r.executions {
 		if e.open() && !r.w.locks.claimNotUnique {
-			f.Trades = append(f.Trades, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: r.proposal.Side, At: e.claimedAt, KnownAt: e.claimedAt, Open: true})
+			f.Trades = append(f.Trades, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: r.proposal.Side, At: e.claimedAt, KnownTo: e.knownTo, Open: true})
 		}
 		if e.status == trade.Unresolved && !r.w.locks.claimNotUnique {
 			f.UnresolvedOrders = append(f.UnresolvedOrders, proposed)
@@ -275,7 +276,7 @@ func (r *records) claim(v trade.Verdict) error {
 	case e.status != trade.Failed:
 		return fmt.Errorf("%w: the proposal has an execution", trade.ErrConflict)
 	}
-	e.status, e.plan, e.requestID, e.claimedAt, e.followedAt = trade.Executing, *v.Plan, v.RequestID, v.At, v.At
+	e.status, e.plan, e.requestID, e.claimedAt, e.followedAt, e.knownTo = trade.Executing, *v.Plan, v.RequestID, v.At, v.At, nil
 	if r.w.locks.claimNotUnique {
 		return nil
 	}
@@ -333,5 +334,11 @@ func (r *records) StoreOverride(_ context.Context, o trade.Override, _ string) (
 		o.ExpiresAt = o.StoredAt.Add(trade.OverrideLife)
 	}
 	r.overrides = append(r.overrides, &override{Override: o})
+	for i := range r.history {
+		r.history[i].KnownTo = append(slices.Clip(r.history[i].KnownTo), o.ID)
+	}
+	for _, e := range r.executions {
+		e.knownTo = append(e.knownTo, o.ID)
+	}
 	return "", nil
 }

@@ -19,6 +19,7 @@ import (
 	"interlock/internal/listen"
 	"interlock/internal/postgres"
 	"interlock/internal/telemetry"
+	"interlock/migrations"
 )
 
 func (a *app) serve() *cobra.Command {
@@ -52,6 +53,9 @@ func (a *app) runServe(ctx context.Context) error {
 		return unavailable(err)
 	}
 	defer store.Close()
+	if err := served(ctx, store); err != nil {
+		return err
+	}
 	options := cfg.Temporal
 	options.MetricsHandler, options.Logger = measured.Handler(), log
 	// A lazy client: a Temporal that is down is 503, not a process that ends.
@@ -71,8 +75,24 @@ func (a *app) runServe(ctx context.Context) error {
 	if err := book.Tell(); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return serveHTTP(ctx, api.NewServer(handler), listener, log)
+	return serveOnSchema(ctx, store, func(ctx context.Context) error { return serveHTTP(ctx, api.NewServer(handler), listener, log) })
 }
+
+// serveOnSchema serves until ctx ends, or the schema no longer serves this
+// program.
+func serveOnSchema(ctx context.Context, store *postgres.Store, serve func(context.Context) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() { end(migrations.Watch(ctx, schemaEvery, store.Schema)) }()
+	err := serve(ctx)
+	if moved := context.Cause(ctx); errors.Is(moved, migrations.ErrOtherSchema) {
+		return ends(exitFailed, moved)
+	}
+	return err
+}
+
+// schemaEvery is how soon somebody's migration is noticed.
+const schemaEvery = 15 * time.Second
 
 // believed is nil when no JWT is.
 func believed(j config.JWT) api.Tokens {

@@ -65,10 +65,11 @@ func fail(tb testing.TB, err error) {
 // Main runs the tests, stops what they started, and exits. Call it from
 // TestMain, and nothing after it.
 func Main(m *testing.M) {
-	os.Exit(run(m))
+	os.Exit(Run(m))
 }
 
-func run(m *testing.M) (code int) {
+// Run is Main for a TestMain that has more to do: it returns the exit code.
+func Run(m *testing.M) (code int) {
 	sweep()
 	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", dirPrefix, os.Getpid()))
 	if err == nil {

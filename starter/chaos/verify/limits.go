@@ -127,7 +127,7 @@ func (c *inquiry) tradesBefore(x claim) []deal {
 	}
 	for _, t := range c.r.Trades {
 		if t.ExecutionID == nil && t.UserID == x.user && t.RecordedAt.Add(commitSlack).Before(x.at) {
-			list = append(list, deal{ref: fmt.Sprint("trade_history ", t.ID), asset: t.Asset, side: t.Side, at: t.ExecutedAt, known: t.RecordedAt})
+			list = append(list, deal{ref: fmt.Sprint("trade_history ", t.ID), asset: t.Asset, side: t.Side, at: within(t.ExecutedAt, t.ExecutedAt, t.RecordedAt), known: t.RecordedAt})
 		}
 	}
 	return list
