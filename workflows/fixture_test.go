@@ -28,6 +28,9 @@ type bench struct {
 	block    trade.Code      // preflight blocks with this
 	placings []trade.Placing // of each PlaceOrder; the last one repeats
 	placeErr error
+	lost     int // so many PlaceOrders fail, as those of lost workers do
+	input    ProposalInput
+	short    bool // the run is to continue as new after a few events
 	looking  func() // during every FindOrder
 	readErr  error
 	findings []trade.Finding    // of each Conclude; the last one repeats
@@ -157,6 +160,9 @@ func nth[T any](list []T, n int) T { return list[min(n, len(list))-1] }
 func (b *bench) place(_ context.Context, in orders.AttemptInput) (trade.Placing, error) {
 	b.calls[orders.PlaceOrder]++
 	require.Equal(b.t, b.calls[orders.PlaceOrder], in.Number, "each attempt has its own number")
+	if b.calls[orders.PlaceOrder] <= b.lost {
+		return trade.Placing{}, errors.New("the worker was lost")
+	}
 	return nth(b.placings, b.calls[orders.PlaceOrder]), b.placeErr
 }
 
