@@ -27,6 +27,7 @@ const (
 	StateQuery     = "state"
 	ProposalsQueue = "proposals"
 	ScansQueue     = "scans"  // begins every account's scans queue
+	UpkeepQueue    = "upkeep" // sweeping, and starting what scans have stored: anybody may ask for either
 	NotifyQueue    = "notify" // what tells services outside, beside everything else
 )
 

@@ -21,11 +21,28 @@ func (p *proposal) carryOut(ctx workflow.Context) error {
 	if placing.Reply != trade.Accepted {
 		return p.fail(ctx, placing)
 	}
-	order, err := p.followToEnd(ctx, *placing.Order)
-	if err != nil {
-		return err
+	return p.followAndRecord(ctx, *placing.Order)
+}
+
+// followAndRecord ends when the records have the order's end. What this run was
+// told is not believed: if no row says it, the order is followed again.
+func (p *proposal) followAndRecord(ctx workflow.Context, o trade.Order) error {
+	for {
+		order, err := p.followToEnd(ctx, o)
+		if err != nil {
+			return err
+		}
+		if recorded, err := p.record(ctx, order); err != nil || recorded {
+			return err
+		}
+		if p.mayRenew(ctx) {
+			return errRenew
+		}
+		if err := workflow.Sleep(ctx, retryPause); err != nil {
+			return err
+		}
+		o = trade.Order{OrderID: order.OrderID}
 	}
-	return p.record(ctx, order)
 }
 
 // placeOrFindOut attempts the order. Only a run that won the claim itself may
@@ -75,7 +92,7 @@ func (p *proposal) place(ctx workflow.Context, number int) (trade.Placing, error
 	p.life.Attempts = number
 	p.tries(ctx, number, unanswered)
 	var placing trade.Placing
-	in := orders.AttemptInput{Claim: *p.life.Claim, Number: number}
+	in := orders.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
 	err := workflow.ExecuteActivity(once(ctx, p.life.Claim.AccountID), placeOrder, in).Get(ctx, &placing)
 	if err == nil {
 		p.tries(ctx, number, placing)
@@ -88,7 +105,8 @@ func (p *proposal) place(ctx workflow.Context, number int) (trade.Placing, error
 
 // findOut looks for the order of an attempt until the records allow a verdict.
 func (p *proposal) findOut(ctx workflow.Context, number int) (trade.Placing, error) {
-	in := proposals.AttemptInput{Claim: *p.life.Claim, Number: number}
+	p.life.Attempts = number
+	in := proposals.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
 	for {
 		var f trade.Finding
 		if err := workflow.ExecuteLocalActivity(must(ctx, "conclude if the looks allow"), proposals.Conclude, in).Get(ctx, &f); err != nil {
@@ -123,7 +141,7 @@ func (p *proposal) waitAndLook(ctx workflow.Context, number int, wait time.Durat
 		return p.takeWord(ctx, number, p.word)
 	}
 	p.looks++
-	in := orders.AttemptInput{Claim: *p.life.Claim, Number: number}
+	in := orders.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
 	var seen trade.Look
 	err := workflow.ExecuteActivity(look(ctx, p.life.Claim.AccountID), findOrder, in).Get(ctx, &seen)
 	if err != nil {
@@ -173,7 +191,7 @@ func (p *proposal) timeToLive(ctx workflow.Context) time.Duration {
 // it up; nil means that it is still open.
 func (p *proposal) watch(ctx workflow.Context, orderID string, patience time.Duration) (*trade.Order, error) {
 	watching, stop := workflow.WithCancel(ctx)
-	in := orders.OrderInput{Claim: *p.life.Claim, OrderID: orderID}
+	in := orders.OrderInput{Claim: p.life.Claim.Ref(), OrderID: orderID}
 	future := workflow.ExecuteActivity(follow(watching, p.life.Claim.AccountID), followOrder, in)
 	before := p.cancelled
 	ended, err := workflow.AwaitWithTimeout(ctx, patience, func() bool { return future.IsReady() || p.cancelled && !before })
@@ -190,32 +208,44 @@ func (p *proposal) watch(ctx workflow.Context, orderID string, patience time.Dur
 }
 
 func (p *proposal) cancelOrder(ctx workflow.Context, orderID string) error {
-	in := orders.OrderInput{Claim: *p.life.Claim, OrderID: orderID}
+	in := orders.OrderInput{Claim: p.life.Claim.Ref(), OrderID: orderID}
 	return workflow.ExecuteActivity(follow(ctx, p.life.Claim.AccountID), cancelOrder, in).Get(ctx, nil)
 }
 
-// record writes the end of an accepted order.
-func (p *proposal) record(ctx workflow.Context, o trade.Order) error {
-	in := proposals.RecordInput{Claim: *p.life.Claim, Order: o}
-	if err := workflow.ExecuteLocalActivity(must(ctx, "fills, trade, execution, audit"), proposals.RecordOrder, in).Get(ctx, nil); err != nil {
-		return err
+// record writes the end of an accepted order, and reports whether the records
+// have one.
+func (p *proposal) record(ctx workflow.Context, o trade.Order) (bool, error) {
+	in := proposals.RecordInput{Claim: p.life.Claim.Ref()}
+	var r trade.Recorded // empty in histories from before it was returned
+	if err := workflow.ExecuteLocalActivity(must(ctx, "trade, execution, audit"), proposals.RecordOrder, in).Get(ctx, &r); err != nil {
+		return false, err
 	}
-	p.order = &o
-	return p.moveTo(ctx, trade.Executed)
+	if r.Status.Claimed() {
+		workflow.GetLogger(ctx).Error("no row has the order's end; following it again", "order", o.OrderID)
+		return false, nil
+	}
+	if p.order = &o; r.Order != nil {
+		p.order = r.Order
+	}
+	return true, p.moveTo(ctx, trade.Executed)
 }
 
-// fail writes the end of a claim that placed nothing.
+// fail writes the end of a claim that placed nothing. When the records say that
+// it may have placed something, they are read again.
 func (p *proposal) fail(ctx workflow.Context, placing trade.Placing) error {
-	failure := placing.Failure()
-	in := proposals.FailInput{Claim: *p.life.Claim, Failure: failure}
+	in := proposals.FailInput{Claim: p.life.Claim.Ref(), Number: p.life.Attempts}
 	var now trade.Status // empty in histories from before it was returned
 	if err := workflow.ExecuteLocalActivity(must(ctx, "nothing was placed"), proposals.FailExecution, in).Get(ctx, &now); err != nil {
 		return err
 	}
 	p.mine = false
+	if now.Claimed() || now == trade.Executed {
+		return p.startOver(ctx, "an attempt is in doubt or accepted")
+	}
 	if err := p.afterFailure(ctx, now); err != nil {
 		return err
 	}
+	failure := placing.Failure()
 	p.failure = &FailureView{Code: failure.Code, ExchangeCode: failure.ExchangeCode, Message: failure.Message}
 	return nil
 }

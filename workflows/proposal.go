@@ -49,18 +49,33 @@ func (p *proposal) step(ctx workflow.Context) error {
 	if !errors.Is(err, errRenew) {
 		p.dropWord(ctx)
 	}
-	var failure *temporal.ApplicationError
-	if errors.As(err, &failure) && failure.Type() == orders.NotFoundType {
-		return p.startOver(ctx)
+	if why := contradicted(err); why != "" {
+		return p.startOver(ctx, why)
 	}
 	return err
 }
 
-// startOver is for a claim that the database does not have: it was restored to
-// a time before, or the claim was lost to another run. What it says now is the
-// truth; what this run did with the claim is found at the exchange.
-func (p *proposal) startOver(ctx workflow.Context) error {
-	workflow.GetLogger(ctx).Error("the claim is not in the database; reading the truth again", "claim", p.life.Claim)
+// contradicted says how an activity has contradicted what this run believes of
+// its claim: the database does not have it, no order was accepted for it, or
+// what follows the order was ended by somebody else. Empty for anything else.
+func contradicted(err error) string {
+	var failure *temporal.ApplicationError
+	if errors.As(err, &failure) && failure.Type() == orders.NotFoundType {
+		return "the claim is not in the database"
+	}
+	var call *temporal.ActivityError
+	if errors.As(err, &call) && (call.ActivityType().GetName() == followOrder || call.ActivityType().GetName() == cancelOrder) {
+		return plain(err)
+	}
+	return ""
+}
+
+// startOver is for a claim that is not as this run believes: the database was
+// restored to a time before, the claim was lost to another run, or this run was
+// told what is not so. What the records say now is the truth; what was done with
+// the claim is found at the exchange.
+func (p *proposal) startOver(ctx workflow.Context, why string) error {
+	workflow.GetLogger(ctx).Error("reading the truth again", "because", why, "claim", p.life.Claim)
 	if err := workflow.Sleep(ctx, retryPause); err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func TestAbsentOrderFailsWithoutASecondOrder(t *testing.T) {
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.run()
 	require.Equal(t, 1, b.calls[orders.PlaceOrder])
-	require.Equal(t, trade.OrderAbsent, b.failed.Code)
+	require.Equal(t, 1, b.failed)
 }
 
 func TestExecuteIsAnsweredWithinTenSecondsThoughTheOrderIsUnknown(t *testing.T) {
@@ -131,10 +131,10 @@ func TestSurelyUnsentIsAttemptedAgainInTimeAndThenFails(t *testing.T) {
 	b.placings = []trade.Placing{{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}
 	var began time.Time
 	b.at(time.Second, func() { began = b.env.Now(); b.execute("u1", ExecuteRequest{}) })
-	b.at(trade.SendWithin+5*time.Second, func() { require.NotNil(t, b.failed) })
+	b.at(trade.SendWithin+5*time.Second, func() { require.Equal(t, 1, b.failed) })
 	b.run()
 	require.Greater(t, b.calls[orders.PlaceOrder], 5)
-	require.Equal(t, trade.ExchangeUnavailable, b.failed.Code)
+	require.Equal(t, 1, b.failed)
 	require.False(t, began.IsZero())
 }
 
@@ -425,4 +425,37 @@ func TestLooksComeSoonAtFirstAndNeverLessOftenThanEveryFiveMinutes(t *testing.T)
 	require.Equal(t, 5*time.Minute, lookPause(40, 0))
 	require.Equal(t, 5*time.Minute, lookPause(40, time.Hour))
 	require.Equal(t, 2100*time.Millisecond, lookPause(40, 2*time.Second), "a look falls on the instant at which absence can be concluded")
+}
+
+// What an activity answered is not believed where no row says it.
+func TestAnEndThatNoRowHasIsFollowedAgain(t *testing.T) {
+	b := newBench(t)
+	b.unended = 2
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Equal(t, 3, b.calls["RecordOrder"])
+	require.Equal(t, 2, b.calls[orders.FollowOrder])
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+}
+
+func TestAFailureThatTheRowsDenyIsLookedInto(t *testing.T) {
+	b := newBench(t)
+	b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217"}}
+	b.alive = trade.Unresolved
+	b.won = func(*trade.Claim) { b.life.InDoubt = 1 }
+	b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Zero(t, b.failed)
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+}
+
+func TestAFollowingThatSomebodyElseEndsIsTakenUpAgain(t *testing.T) {
+	b := newBench(t)
+	b.placings, b.orders = []trade.Placing{accepted(openOrder)}, []trade.Order{openOrder, filled}
+	b.followErrs = []error{temporal.NewNonRetryableApplicationError("as a stranger says", "Anything", nil)}
+	b.won = func(*trade.Claim) { b.life.AcceptedOrder = "order-1" }
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
 }

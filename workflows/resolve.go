@@ -98,18 +98,14 @@ func (p *proposal) dropWord(ctx workflow.Context) {
 // takeWord checks a person's word against the exchange and the records. What
 // stands against it is told to the person and kept in the audit.
 func (p *proposal) takeWord(ctx workflow.Context, number int, w *word) error {
-	said := trade.Word{Actor: w.Actor, Reason: w.Reason}
-	var reading orders.OrderReading
-	in := orders.OrderInput{Claim: *p.life.Claim, OrderID: w.OrderID}
-	if err := workflow.ExecuteActivity(look(ctx, p.life.Claim.AccountID), readOrder, in).Get(ctx, &reading); err != nil {
+	ref := p.life.Claim.Ref()
+	said := proposals.ResolveInput{Claim: ref, Number: number, OrderID: w.OrderID, Actor: w.Actor, Reason: w.Reason}
+	in := orders.OrderInput{Claim: ref, OrderID: w.OrderID}
+	if err := workflow.ExecuteActivity(look(ctx, p.life.Claim.AccountID), readOrder, in).Get(ctx, nil); err != nil {
 		said.Problem = "it could not be checked at the exchange: " + plain(err)
-	} else {
-		said.Order, said.ExchangeNow = reading.Order, reading.ExchangeNow
 	}
 	var problem string
-	err := workflow.ExecuteLocalActivity(must(ctx, "a person's word"), proposals.Resolve, proposals.ResolveInput{
-		Claim: *p.life.Claim, Number: number, Word: said,
-	}).Get(ctx, &problem)
+	err := workflow.ExecuteLocalActivity(must(ctx, "a person's word"), proposals.Resolve, said).Get(ctx, &problem)
 	if err != nil {
 		problem = "the records do not have this doubt: " + plain(err)
 	}

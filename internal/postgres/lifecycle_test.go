@@ -52,7 +52,7 @@ func TestCancelClosesBeforeTheClaimAndIsRememberedAfterIt(t *testing.T) {
 	require.Equal(t, trade.Executing, status)
 	require.Equal(t, "anna", d.life("late").CancelledBy)
 	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply)
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.CancelRequested}))
+	require.Equal(t, trade.Cancelled, d.fail(c))
 	require.Equal(t, trade.Cancelled, d.life("late").Proposal.Status, "and that is its end once nothing was placed")
 	require.Nil(t, d.ask("late").Claim)
 
@@ -73,7 +73,7 @@ func TestASecondCancelClosesWhatFailedAfterTheFirst(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, trade.Executing, status)
 	}
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.CancelRequested}))
+	require.Equal(t, trade.Cancelled, d.fail(c))
 	status, err := d.Cancel(ctx, "p", "temporal", "the workflow was cancelled")
 	require.NoError(t, err)
 	require.Equal(t, trade.Cancelled, status)

@@ -102,7 +102,7 @@ func TestRivalsHaltOnceAndAPersonsHaltNeverFails(t *testing.T) {
 		case i < 20:
 			_, errs[i] = d.Preflight(ctx, request(fmt.Sprint("p", i)))
 		case i < 23:
-			_, errs[i] = d.BeginAttempt(ctx, claims[i-20], 1, time.Now().Add(trade.AccessWindow), "test")
+			_, _, errs[i] = d.BeginAttempt(ctx, claims[i-20].Ref(), 1, time.Now().Add(trade.AccessWindow), "test")
 		default:
 			errs[i] = d.SetTradingState(ctx, account, trade.Halted, "olga", "fear")
 		}

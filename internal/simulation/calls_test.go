@@ -271,7 +271,7 @@ func (t *thread) perform(name string, arg json.RawMessage) (any, error) {
 	case proposals.Conclude:
 		return invoke(ctx, p.Conclude, arg)
 	case proposals.RecordOrder:
-		return invoke(ctx, nothing(p.RecordOrder), arg)
+		return invoke(ctx, p.RecordOrder, arg)
 	case proposals.FailExecution:
 		return invoke(ctx, p.FailExecution, arg)
 	case proposals.Expire:

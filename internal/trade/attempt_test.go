@@ -29,7 +29,7 @@ func TestAttemptMayBeginOnlyWhenNothingForbidsIt(t *testing.T) {
 		{"ended", func(f *AttemptFacts) { f.Status = Failed }, ProposalClosed},
 		{"another claim is in force", func(f *AttemptFacts) { f.SameClaim = false }, ProposalClosed},
 		{"an earlier attempt is in doubt or accepted", func(f *AttemptFacts) { f.EarlierInDoubt = true }, ProposalClosed},
-		{"a later attempt exists", func(f *AttemptFacts) { f.LaterExists = true }, ProposalClosed},
+		{"a later attempt exists", func(f *AttemptFacts) { f.OutOfTurn = true }, ProposalClosed},
 		{"cancelled", func(f *AttemptFacts) { f.CancelRequested = true }, CancelRequested},
 		{"a nanosecond before expiry", func(f *AttemptFacts) { f.ExpiresAt = noon.Add(1) }, ""},
 		{"expired", func(f *AttemptFacts) { f.ExpiresAt = noon }, ProposalExpired},

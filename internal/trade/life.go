@@ -47,15 +47,6 @@ type Looked struct {
 	Look   Look      `json:"look"`
 }
 
-// Word is a person's word on an order of unknown fate.
-type Word struct {
-	Order       *Order    `json:"order,omitempty"` // as the exchange showed it; nil: there is none
-	ExchangeNow time.Time `json:"exchangeNow"`
-	Actor       string    `json:"actor"`
-	Reason      string    `json:"reason"`
-	Problem     string    `json:"problem,omitempty"` // what stood against it before the records were asked
-}
-
 // Decision is the answer of preflight: the verdict, and the claim if it passed.
 type Decision struct {
 	Verdict Verdict `json:"verdict"`
