@@ -51,6 +51,8 @@ type bench struct {
 	failed   int
 	stored   []trade.Override
 	resolved []trade.Wish
+	refusals []string
+	silent   func() bool // the exchange does not answer a lookup
 	requests []trade.Request
 }
 
@@ -175,6 +177,9 @@ func (b *bench) find(context.Context, orders.AttemptInput) (trade.Look, error) {
 	if b.looking != nil {
 		b.looking()
 	}
+	if b.silent != nil && b.silent() {
+		return trade.Look{}, temporal.NewApplicationErrorWithOptions("silent", orders.SilentType, temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute})
+	}
 	return trade.Look{Sighting: trade.NotThere}, nil
 }
 
@@ -298,6 +303,11 @@ func (r records) FailExecution(context.Context, trade.ClaimRef, int) (trade.Stat
 		r.life.Proposal.Status = trade.Cancelled
 	}
 	return r.life.Proposal.Status, nil
+}
+
+func (r records) NoteRefusal(_ context.Context, _, signal, _ string) error {
+	r.refusals = append(r.refusals, signal)
+	return nil
 }
 
 func (r records) Expire(context.Context, string) (trade.Status, error) {

@@ -95,9 +95,13 @@ func (a *Activities) foreign(c trade.ClaimRef) error {
 		fmt.Sprintf("claim of account %q at a worker of account %q", c.AccountID, a.Account), "ForeignAccount", nil)
 }
 
+// SilentType is the type of the error that says that the exchange, asked for its
+// clock, did not answer: no lookup was spent.
+const SilentType = "ExchangeSilent"
+
 // FindOrder looks once for the order of an attempt in doubt and writes down
 // what it saw. An inconclusive lookup is a result, not an error; an error means
-// that the lookup could not be written down.
+// that none was made, or that it could not be written down.
 func (a *Activities) FindOrder(ctx context.Context, in AttemptInput) (trade.Look, error) {
 	defer heartbeat.Keep(ctx)()
 	ctx = rate.As(ctx, rate.Urgent)
@@ -112,6 +116,9 @@ func (a *Activities) FindOrder(ctx context.Context, in AttemptInput) (trade.Look
 		return trade.Look{Sighting: trade.Inconclusive, Detail: "the attempt is not in doubt"}, nil
 	}
 	look := a.Exchange.Look(ctx, *search)
+	if look.ExchangeTime.IsZero() {
+		return look, temporal.NewApplicationError("the exchange does not answer: "+look.Detail, SilentType)
+	}
 	return look, final(a.Attempts.RecordLook(ctx, in.Claim, in.Number, look))
 }
 

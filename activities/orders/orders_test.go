@@ -111,7 +111,7 @@ var (
 )
 
 func newDesk() *desk {
-	return &desk{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), look: trade.Look{Sighting: trade.NotThere}, placing: success, accepted: "o1", mayCancel: "it was asked for"}
+	return &desk{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), look: trade.Look{Sighting: trade.NotThere, ExchangeTime: time.Unix(1, 0)}, placing: success, accepted: "o1", mayCancel: "it was asked for"}
 }
 
 func (d *desk) activities() *Activities {
@@ -196,9 +196,21 @@ func TestAClaimOfAnotherAccountIsRefusedForGood(t *testing.T) {
 	require.Zero(t, d.begun+d.sent)
 }
 
+// While the exchange does not answer nothing is known, and no lookup is spent.
+func TestWhileTheExchangeIsSilentNoLookupIsSpent(t *testing.T) {
+	d := newDesk()
+	d.look = trade.Look{Sighting: trade.Inconclusive, Detail: "banned"}
+	_, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
+	var silent *temporal.ApplicationError
+	require.ErrorAs(t, err, &silent)
+	require.Equal(t, SilentType, silent.Type())
+	require.False(t, silent.NonRetryable())
+	require.Empty(t, d.looks)
+}
+
 func TestFindOrderWritesDownEveryLook(t *testing.T) {
 	d := newDesk()
-	d.look = trade.Look{Sighting: trade.Inconclusive, Detail: "503"}
+	d.look = trade.Look{Sighting: trade.Inconclusive, ExchangeTime: d.now, Detail: "503"}
 	look, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
 	require.NoError(t, err)
 	require.Equal(t, []trade.Look{look}, d.looks)

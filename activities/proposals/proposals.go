@@ -24,6 +24,7 @@ const (
 	Cancel        = "Cancel"
 	StoreOverride = "StoreOverride"
 	Resolve       = "Resolve"
+	NoteRefusal   = "NoteRefusal"
 )
 
 // Records is where proposals, executions and attempts are kept.
@@ -37,6 +38,7 @@ type Records interface {
 	Cancel(ctx context.Context, proposalID, actor, reason string) (trade.Status, error)
 	StoreOverride(ctx context.Context, o trade.Override, via string) (string, error)
 	Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Wish) (string, error)
+	NoteRefusal(ctx context.Context, proposalID, signal, problem string) error
 }
 
 // Counter counts what happened, for the metrics. A nil one counts nothing.
@@ -159,6 +161,18 @@ func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (string, erro
 		OrderID: in.OrderID, Actor: in.Actor, Reason: in.Reason, Problem: in.Problem,
 	})
 	return problem, final(err)
+}
+
+// RefusalInput is a signal to a proposal that was refused.
+type RefusalInput struct {
+	ProposalID string `json:"proposalId"`
+	Signal     string `json:"signal"`
+	Problem    string `json:"problem"`
+}
+
+// NoteRefusal keeps a refused signal in the audit.
+func (a *Activities) NoteRefusal(ctx context.Context, in RefusalInput) error {
+	return final(a.Records.NoteRefusal(ctx, in.ProposalID, in.Signal, in.Problem))
 }
 
 // Types of the errors that asking again cannot cure.

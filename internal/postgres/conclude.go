@@ -120,7 +120,7 @@ func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w tra
 			return err
 		}
 		return e.audit(ctx, "execution.resolve", w.Actor, map[string]any{
-			"number": number, "order": orderOfReading(reading), "reason": w.Reason, "problem": problem,
+			"number": number, "order": orderWished(w, reading), "reason": w.Reason, "problem": problem,
 		})
 	})
 	if err != nil {
@@ -129,11 +129,15 @@ func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w tra
 	return problem, nil
 }
 
-func orderOfReading(r *trade.Reading) *trade.Order {
-	if r == nil {
+// orderWished is the order that a person named, as it was read if it was.
+func orderWished(w trade.Wish, r *trade.Reading) *trade.Order {
+	switch {
+	case w.OrderID == "":
 		return nil
+	case r != nil && r.Order != nil:
+		return r.Order
 	}
-	return r.Order
+	return &trade.Order{OrderID: w.OrderID}
 }
 
 type lookRow struct {

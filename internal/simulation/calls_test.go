@@ -280,6 +280,8 @@ func (t *thread) perform(name string, arg json.RawMessage) (any, error) {
 		return invoke(ctx, p.Cancel, arg)
 	case proposals.StoreOverride:
 		return invoke(ctx, p.StoreOverride, arg)
+	case proposals.NoteRefusal:
+		return invoke(ctx, nothing(p.NoteRefusal), arg)
 	case proposals.Resolve:
 		return invoke(ctx, p.Resolve, arg)
 	}

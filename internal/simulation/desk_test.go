@@ -89,6 +89,10 @@ func (d desk) Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade
 	return ask(ctx, d, func(r *records) (string, error) { return r.Resolve(ctx, c, number, w) })
 }
 
+func (d desk) NoteRefusal(ctx context.Context, _, _, _ string) error {
+	return d.transact(ctx, func(*records) error { return nil })
+}
+
 // begun is what BeginAttempt returns.
 type begun struct {
 	sending trade.Sending

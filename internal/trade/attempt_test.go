@@ -259,3 +259,12 @@ func TestWhatAnAttemptThatPlacedNothingMeans(t *testing.T) {
 		require.Equal(t, c.want, c.p.Failure(), "%+v", c.p)
 	}
 }
+
+func TestLookupsComeSoonAtFirstAndNeverLessOftenThanEveryHalfMinute(t *testing.T) {
+	require.Equal(t, time.Second, LookupPause(0, time.Hour))
+	require.Equal(t, 4*time.Second, LookupPause(2, 0))
+	require.Equal(t, 30*time.Second, LookupPause(40, 0))
+	require.Equal(t, 30*time.Second, LookupPause(40, time.Hour))
+	require.Equal(t, time.Second, LookupPause(-7, 0), "whatever a run was started with")
+	require.Equal(t, 2100*time.Millisecond, LookupPause(40, 2*time.Second), "one falls on the instant at which absence can be concluded")
+}

@@ -309,7 +309,7 @@ const maxSettling = 2 * time.Minute
 // MayCancel says why the accepted order may be cancelled now; empty when
 // nobody asked for it and its time is not over.
 func (e Execution) MayCancel(f ExecutionFacts) string {
-	life := time.Minute // an order that takes the market's price ends by itself
+	life := takerLife
 	if e.Plan.resting() {
 		life = e.Plan.TimeToLive.Std()
 	}
