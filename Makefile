@@ -7,7 +7,7 @@ WORKFLOWCHECK_VERSION := v0.6.0
 RUNS ?= 50000
 SEED ?= 1
 
-.PHONY: help test tools vet lint workflowcheck replay history fuzz mutants simulate check pooled
+.PHONY: help test tools vet lint workflowcheck replay history inflight fuzz mutants simulate check pooled
 
 help: ## list the targets
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -38,6 +38,9 @@ replay: ## every stored history replays on this code
 
 history: tools ## record the histories that are not stored yet
 	go test -count=1 -run Recorded ./workflows -record
+
+inflight: tools ## stop a stack in the middle of its work and store it, once for each schema version
+	go test -count=1 -run LeftInFlight ./worker -record
 
 fuzz: ## each fuzz target for 20 s
 	@for pkg in $$(go list ./...); do \

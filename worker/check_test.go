@@ -157,7 +157,7 @@ func TestEveryFaultOfTheDatabaseIsFound(t *testing.T) {
 	for _, c := range []struct{ check, breaks, mends, says string }{
 		{"schema version", `UPDATE interlock.schema_version SET version = version - 1`, `UPDATE interlock.schema_version SET version = version + 1`, "and this program needs"},
 		{"schema version", `UPDATE interlock.schema_version SET version = version + 1`, `UPDATE interlock.schema_version SET version = version - 1`, "and this program knows"},
-		{"grants", `REVOKE INSERT ON interlock.order_attempts FROM interlock_orders`, `GRANT INSERT ON interlock.order_attempts TO interlock_orders`, "lacks INSERT order_attempts"},
+		{"grants", `REVOKE INSERT (deadline) ON interlock.order_attempts FROM interlock_orders`, `GRANT INSERT (deadline) ON interlock.order_attempts TO interlock_orders`, "lacks INSERT order_attempts.deadline"},
 		{"grants", `GRANT INSERT ON interlock.trade_executions TO interlock_orders`, `REVOKE INSERT ON interlock.trade_executions FROM interlock_orders`, "may INSERT trade_executions, which role orders must not"},
 		{"grants", `GRANT UPDATE (state) ON interlock.trading_controls TO ` + login, `REVOKE UPDATE (state) ON interlock.trading_controls FROM ` + login, "may UPDATE trading_controls.state"},
 		{"grants", `GRANT EXECUTE ON FUNCTION interlock.lock_for_proposal TO PUBLIC`, `REVOKE EXECUTE ON FUNCTION interlock.lock_for_proposal FROM PUBLIC`, "may EXECUTE lock_for_proposal"},

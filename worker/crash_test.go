@@ -43,6 +43,7 @@ var arrows = map[string]arrow{
 	"CancelOrder: cancel":           {"orders", "CancelOrder/cancel", 1, openThenCancelled},
 	"CancelOrder: send":             {"orders", "CancelOrder/send", 1, openThenCancelled},
 	"ReadOrder: read the clock":     {"orders", "ReadOrder/clock", 1, resolvedTwice},
+	"ReadOrder: commit the reading": {"orders", "ReadOrder/commit", 1, resolvedTwice},
 	"Preflight: commit the claim":   {"proposals", "Preflight/commit", 1, alive},
 	"Preflight at the start: claim": {"proposals", "Preflight/commit", 1, plain},
 	"Conclude: commit the void":     {"proposals", "Conclude/commit", 1, rowless},

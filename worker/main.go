@@ -269,7 +269,7 @@ func (p *process) prepare(ctx context.Context) (*scans.Refresher, error) {
 		if err := p.metrics.Metrics().WatchUndelivered(p.store.UndeliveredAge); err != nil {
 			return nil, err
 		}
-		p.workers = append(p.workers, hostProposals(p.temporal, p.store, p.metrics.Metrics()), hostNotify(p.temporal, &notifying.Activities{
+		p.workers = append(p.workers, hostProposals(p.temporal, p.store, p.metrics.Metrics()), hostUpkeep(p.temporal, p.store), hostNotify(p.temporal, &notifying.Activities{
 			Deliveries: p.deliveries, Sender: p.sender, Counter: p.metrics.Metrics(),
 		}))
 	}

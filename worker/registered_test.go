@@ -39,19 +39,22 @@ func (r *registry) RegisterActivity(a any) {
 // PlaceOrder, and nobody but role proposals hosts workflows.
 func TestEachRoleHostsTheseActivitiesAndNoOthers(t *testing.T) {
 	var proposals, place, follow, looks, tell registry
-	registerProposals(&proposals, nil, nil, nil)
+	registerProposals(&proposals, nil, nil)
+	var upkeep registry
+	registerUpkeep(&upkeep, nil, nil)
+	require.ElementsMatch(t, []string{"StartProposal", "Sweep"}, upkeep.activities)
 	registerOrders(&place, &follow, ordersHost{})
 	registerScans(&looks, &scans.Activities{})
 	require.ElementsMatch(t, []string{"Proposal", "Reconcile", "Sweep", "Scan", "Notify"}, proposals.workflows)
 	require.ElementsMatch(t, []string{
-		"Cancel", "Conclude", "Expire", "FailExecution", "Preflight", "ReadState", "RecordOrder", "Resolve", "StoreOverride", "StartProposal", "Sweep",
+		"Cancel", "Conclude", "Expire", "FailExecution", "Preflight", "ReadState", "RecordOrder", "Resolve", "StoreOverride",
 	}, proposals.activities)
 	require.ElementsMatch(t, []string{"PlaceOrder"}, place.activities)
 	require.ElementsMatch(t, []string{"FindOrder", "ReadOrder", "FollowOrder", "CancelOrder", "Reconcile"}, follow.activities)
 	require.ElementsMatch(t, []string{"ReadMarket", "ReserveCall", "Propose", "SettleCall", "StoreIdeas", "EndScan"}, looks.activities)
 	registerNotify(&tell, &notify.Activities{})
 	require.ElementsMatch(t, []string{"DueRules", "Deliver"}, tell.activities)
-	for _, r := range []registry{place, follow, looks, tell} {
+	for _, r := range []registry{place, follow, looks, tell, upkeep} {
 		require.Empty(t, r.workflows)
 	}
 }

@@ -36,20 +36,34 @@ type counter interface {
 	notify.Counter
 }
 
-// hostProposals hosts the workflows and the records' activities.
+// hostProposals hosts the workflows and the records' activities. Those are local
+// ones only: nobody can have this worker claim, conclude or record but the
+// workflows that it runs itself.
 func hostProposals(c client.Client, store *postgres.Store, count counter) worker.Worker {
-	w := worker.New(c, workflows.ProposalsQueue, worker.Options{WorkerStopTimeout: drainWithin, DeadlockDetectionTimeout: standstill})
-	registerProposals(w, c, store, count)
+	w := worker.New(c, workflows.ProposalsQueue, worker.Options{
+		WorkerStopTimeout: drainWithin, DeadlockDetectionTimeout: standstill, LocalActivityWorkerOnly: true,
+	})
+	registerProposals(w, store, count)
 	return w
 }
 
-func registerProposals(w worker.Registry, c client.Client, store *postgres.Store, count counter) {
+func registerProposals(w worker.Registry, store *postgres.Store, count counter) {
 	w.RegisterWorkflowWithOptions(workflows.Proposal, workflow.RegisterOptions{Name: workflows.ProposalType})
 	w.RegisterWorkflowWithOptions(workflows.Reconcile, workflow.RegisterOptions{Name: workflows.ReconcileType})
 	w.RegisterWorkflowWithOptions(workflows.Sweep, workflow.RegisterOptions{Name: workflows.SweepType})
-	w.RegisterActivity(&proposals.Activities{Records: store, Counter: count})
 	w.RegisterWorkflowWithOptions(workflows.Scan, workflow.RegisterOptions{Name: workflows.ScanType})
 	w.RegisterWorkflowWithOptions(workflows.Notify, workflow.RegisterOptions{Name: workflows.NotifyType})
+	w.RegisterActivity(&proposals.Activities{Records: store, Counter: count})
+}
+
+// hostUpkeep hosts what role proposals does at anybody's request.
+func hostUpkeep(c client.Client, store *postgres.Store) worker.Worker {
+	w := worker.New(c, workflows.UpkeepQueue, worker.Options{WorkerStopTimeout: drainWithin, DisableWorkflowWorker: true})
+	registerUpkeep(w, c, store)
+	return w
+}
+
+func registerUpkeep(w worker.Registry, c client.Client, store *postgres.Store) {
 	w.RegisterActivity(&proposals.Births{Open: store, Lives: lives{c}})
 	w.RegisterActivity(&proposals.Sweeper{Open: store, Lives: lives{c}})
 }

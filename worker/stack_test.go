@@ -101,18 +101,29 @@ func newStackAt(t *testing.T, url string, server devtest.Server, proposalsWorker
 // newGround is a stack without workers.
 func newGround(t *testing.T, url string, server devtest.Server, change ...func(*trade.Policy)) *stack {
 	t.Helper()
+	s := newExchange(t, url, server, "")
+	s.openRecords(change)
+	return s
+}
+
+// newExchange is a stack without records that are its own: the exchange keeps
+// its orders in a file unless that is empty.
+func newExchange(t *testing.T, url string, server devtest.Server, stateFile string) *stack {
+	t.Helper()
 	s := &stack{
 		t: t, ownerURL: url, server: server,
 		trade: paper.NewKey("a", paper.View, paper.Trade), read: paper.NewKey("a", paper.View), processes: map[string]*exec.Cmd{}, logins: map[string]string{},
 	}
 	s.temporal = s.server.Client(t)
-	s.openExchange()
-	s.openRecords(change)
+	s.openExchange(stateFile)
+	s.openStores()
 	return s
 }
 
-func (s *stack) openExchange() {
-	ex, err := paper.New(paper.Config{Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7, WeightPerMinute: 10_000_000})
+func (s *stack) openExchange(stateFile string) {
+	ex, err := paper.New(paper.Config{
+		Keys: []paper.Key{s.trade, s.read}, Admin: true, Seed: 7, WeightPerMinute: 10_000_000, StateFile: stateFile,
+	})
 	require.NoError(s.t, err)
 	s.veil = &veil{Handler: ex.Handler()}
 	s.exchange = httptest.NewServer(s.veil)
@@ -123,7 +134,7 @@ func (s *stack) openExchange() {
 	})
 }
 
-func (s *stack) openRecords(change []func(*trade.Policy)) {
+func (s *stack) openStores() {
 	var err error
 	s.owner, err = postgres.Open(ctx, s.ownerURL)
 	require.NoError(s.t, err)
@@ -134,10 +145,13 @@ func (s *stack) openRecords(change []func(*trade.Policy)) {
 	s.pool, err = pgxpool.NewWithConfig(ctx, cfg)
 	require.NoError(s.t, err)
 	s.t.Cleanup(s.pool.Close)
+}
+
+func (s *stack) openRecords(change []func(*trade.Policy)) {
 	require.NoError(s.t, s.owner.CreateAccount(ctx, postgres.Account{
 		ID: account, Venue: "paper", RESTURL: s.exchange.URL + "/v2", ReadLag: 2 * time.Second,
 	}))
-	_, err = s.owner.PutPolicy(ctx, "anna", account, widePolicy(s.t, change), "test")
+	_, err := s.owner.PutPolicy(ctx, "anna", account, widePolicy(s.t, change), "test")
 	require.NoError(s.t, err)
 }
 

@@ -186,10 +186,10 @@ type struckAttempts struct {
 	striker *striker
 }
 
-func (a struckAttempts) BeginAttempt(ctx context.Context, c trade.Claim, number int, deadline time.Time, worker string) (*trade.Placing, error) {
-	answer, err := a.attempts.BeginAttempt(context.WithValue(ctx, stepKey{}, "row"), c, number, deadline, worker)
+func (a struckAttempts) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.Placing, error) {
+	sending, answer, err := a.attempts.BeginAttempt(context.WithValue(ctx, stepKey{}, "row"), c, number, deadline, worker)
 	a.striker.traceRow(answer, err)
-	return answer, err
+	return sending, answer, err
 }
 
 // traceRow says what became of the attempt's row: begun, void, or an error.
@@ -204,17 +204,19 @@ func (s *striker) traceRow(answer *trade.Placing, err error) {
 	}
 }
 
-func (a struckAttempts) RecordReply(ctx context.Context, c trade.Claim, number int, p trade.Placing) error {
-	err := a.attempts.RecordReply(context.WithValue(ctx, stepKey{}, "reply"), c, number, p)
+func (a struckAttempts) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.Placing, worker string) error {
+	err := a.attempts.RecordReply(context.WithValue(ctx, stepKey{}, "reply"), c, number, p, worker)
 	a.striker.leave(traceFile, fmt.Sprintf("reply %s/%s %v", p.Reply, p.Code, err))
 	return err
 }
 
-// Followed is one statement, which commits by itself.
-func (a struckAttempts) Followed(ctx context.Context, c trade.Claim) error {
-	a.striker.pass(ctx, "commit", false)
-	defer a.striker.pass(ctx, "commit", true)
-	return a.attempts.Followed(ctx, c)
+// What is only read before a step is no step of its own.
+func (a struckAttempts) LookupOf(ctx context.Context, c trade.ClaimRef, number int) (*trade.Search, error) {
+	return a.attempts.LookupOf(context.WithValue(ctx, stepKey{}, "read"), c, number)
+}
+
+func (a struckAttempts) AcceptedOrder(ctx context.Context, c trade.ClaimRef) (trade.AcceptedOrder, error) {
+	return a.attempts.AcceptedOrder(context.WithValue(ctx, stepKey{}, "read"), c)
 }
 
 // struckExchange strikes around the calls of the exchange.
@@ -230,10 +232,10 @@ func (e struckExchange) Now(ctx context.Context) (time.Time, error) {
 	return e.venue.Now(ctx)
 }
 
-func (e struckExchange) Look(ctx context.Context, market trade.Market, id uuid.UUID, since time.Time) trade.Look {
+func (e struckExchange) Look(ctx context.Context, s trade.Search) trade.Look {
 	e.striker.pass(ctx, "look", false)
 	defer e.striker.pass(ctx, "look", true)
-	return e.venue.Look(ctx, market, id, since)
+	return e.venue.Look(ctx, s)
 }
 
 func (e struckExchange) Place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.Placing {

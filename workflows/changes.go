@@ -20,6 +20,18 @@ const (
 	// wordRepeated: a word on an order that was taken is answered as taken when
 	// it is said again. Before, it was refused, for there was no doubt any more.
 	wordRepeated = "word-repeated"
+
+	// renewedWhileFollowing: a run whose history has grown long while it follows
+	// an order continues as new. Before, it went on to the history's limit.
+	renewedWhileFollowing = "renewed-while-following"
+
+	// lookedUntilAnswered: a lookup is tried until the exchange answers, and a
+	// person's wish ends it. Before, each one that failed counted.
+	lookedUntilAnswered = "looked-until-answered"
+
+	// refusalsKept: a signal that is refused, or that lacks an actor or a reason,
+	// is in the audit. Before, it was in a worker's log only.
+	refusalsKept = "refusals-kept"
 )
 
 // changed reports whether this run follows a change.

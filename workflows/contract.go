@@ -27,6 +27,7 @@ const (
 	StateQuery     = "state"
 	ProposalsQueue = "proposals"
 	ScansQueue     = "scans"  // begins every account's scans queue
+	UpkeepQueue    = "upkeep" // sweeping, and starting what scans have stored: anybody may ask for either
 	NotifyQueue    = "notify" // what tells services outside, beside everything else
 )
 
@@ -198,6 +199,20 @@ type LookView struct {
 	Orders  []string       `json:"orders,omitempty"` // IDs of what was found
 }
 
+// RecordingView is a transaction on the records that is being tried.
+type RecordingView struct {
+	Activity string    `json:"activity"`
+	Since    time.Time `json:"since"`
+}
+
+// RefusalView is a signal that was refused, which has nobody to answer.
+type RefusalView struct {
+	Signal  string    `json:"signal"`
+	Actor   string    `json:"actor,omitempty"`
+	Problem string    `json:"problem"`
+	At      time.Time `json:"at"`
+}
+
 // State answers the state query.
 type State struct {
 	ProposalID string        `json:"proposalId"`
@@ -212,4 +227,7 @@ type State struct {
 	Tried      []AttemptView `json:"tried,omitempty"`    // the last attempts
 	Looked     []LookView    `json:"looked,omitempty"`   // the last looks
 	Word       *WordView     `json:"word,omitempty"`     // the last one that a person said
+	// Recording is what is tried at this moment; it stays while the database is away.
+	Recording *RecordingView `json:"recording,omitempty"`
+	Refused   []RefusalView  `json:"refused,omitempty"` // the last signals that were refused
 }

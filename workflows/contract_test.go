@@ -90,6 +90,10 @@ func contract() map[string]any {
 		"word_view":              word(),
 		"attempt_view":           attempts()[0],
 		"look_view":              looks()[0],
+		"state_recording": workflows.State{
+			ProposalID: "prop-1", Status: trade.Pending, Blocks: []trade.Block{}, Recording: &workflows.RecordingView{Activity: "RecordOrder", Since: at},
+			Refused: []workflows.RefusalView{{Signal: "cancel", Actor: "anna", Problem: "reason: say why", At: at}},
+		},
 
 		"resolve_request":        workflows.ResolveRequest{OrderID: "1be6d0df-d5dc-4b53-a250-3376f3b393e6", Actor: "anna", Reason: "seen at the exchange"},
 		"resolve_request_absent": workflows.ResolveRequest{Absent: true, Actor: "anna", Reason: "support says there is none"},

@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,26 +26,34 @@ type bench struct {
 	t   *testing.T
 	env *testsuite.TestWorkflowEnvironment
 
-	life     trade.Life
-	block    trade.Code      // preflight blocks with this
-	placings []trade.Placing // of each PlaceOrder; the last one repeats
-	placeErr error
-	looking  func() // during every FindOrder
-	readErr  error
-	findings []trade.Finding    // of each Conclude; the last one repeats
-	orders   []trade.Order      // of FollowOrder after so many cancels; the last one repeats
-	won      func(*trade.Claim) // changes the claim that preflight wins
-	problem  string             // of StoreOverride and Resolve
-	outage   time.Time          // until when Cancel finds no database
-	restored bool               // the records do not have the claim
+	life       trade.Life
+	block      trade.Code      // preflight blocks with this
+	placings   []trade.Placing // of each PlaceOrder; the last one repeats
+	placeErr   error
+	lost       int // so many PlaceOrders fail, as those of lost workers do
+	input      ProposalInput
+	short      bool   // the run is to continue as new after a few events
+	looking    func() // during every FindOrder
+	readErr    error
+	findings   []trade.Finding    // of each Conclude; the last one repeats
+	orders     []trade.Order      // of FollowOrder after so many cancels; the last one repeats
+	won        func(*trade.Claim) // changes the claim that preflight wins
+	problem    string             // of StoreOverride and Resolve
+	outage     time.Time          // until when Cancel finds no database
+	restored   bool               // the records do not have the claim
+	followErrs []error            // of FollowOrder, one after another
+	unended    int                // so often no row has the order's end
+	alive      trade.Status       // what the proposal is while an attempt is in doubt or accepted
 	// checksOverrides lets StoreOverride refuse what the real one would.
 	checksOverrides bool
 
 	calls    map[string]int
 	recorded *trade.Order
-	failed   *trade.Failure
+	failed   int
 	stored   []trade.Override
-	resolved []trade.Word
+	resolved []trade.Wish
+	refusals []string
+	silent   func() bool // the exchange does not answer a lookup
 	requests []trade.Request
 }
 
@@ -170,6 +179,9 @@ func nth[T any](list []T, n int) T { return list[min(n, len(list))-1] }
 func (b *bench) place(_ context.Context, in orders.AttemptInput) (trade.Placing, error) {
 	b.calls[orders.PlaceOrder]++
 	require.Equal(b.t, b.calls[orders.PlaceOrder], in.Number, "each attempt has its own number")
+	if b.calls[orders.PlaceOrder] <= b.lost {
+		return trade.Placing{}, errors.New("the worker was lost")
+	}
 	return nth(b.placings, b.calls[orders.PlaceOrder]), b.placeErr
 }
 
@@ -177,6 +189,9 @@ func (b *bench) find(context.Context, orders.AttemptInput) (trade.Look, error) {
 	b.calls[orders.FindOrder]++
 	if b.looking != nil {
 		b.looking()
+	}
+	if b.silent != nil && b.silent() {
+		return trade.Look{}, temporal.NewApplicationErrorWithOptions("silent", orders.SilentType, temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute})
 	}
 	return trade.Look{Sighting: trade.NotThere}, nil
 }
@@ -196,6 +211,11 @@ func (b *bench) follow(context.Context, orders.OrderInput) (trade.Order, error) 
 	b.calls[orders.FollowOrder]++
 	if b.restored {
 		return trade.Order{}, temporal.NewNonRetryableApplicationError("not found", orders.NotFoundType, nil)
+	}
+	if len(b.followErrs) > 0 {
+		err := b.followErrs[0]
+		b.followErrs = b.followErrs[1:]
+		return trade.Order{}, err
 	}
 	o := nth(b.orders, b.calls[orders.CancelOrder]+1)
 	if !o.Status.Final() {
@@ -237,7 +257,7 @@ func (r records) Preflight(_ context.Context, req trade.Request) (trade.Decision
 	return d, nil
 }
 
-func (r records) Conclude(context.Context, trade.Claim, int) (trade.Finding, error) {
+func (r records) Conclude(context.Context, trade.ClaimRef, int) (trade.Finding, error) {
 	r.calls["Conclude"]++
 	if r.restored {
 		return trade.Finding{}, trade.ErrNotFound
@@ -248,24 +268,58 @@ func (r records) Conclude(context.Context, trade.Claim, int) (trade.Finding, err
 	return nth(r.findings, r.calls["Conclude"]), nil
 }
 
-func (r records) RecordOrder(_ context.Context, _ trade.Claim, o trade.Order) error {
+// RecordOrder finds the end that role orders has seen: the last order that it
+// was asked for.
+func (r records) RecordOrder(context.Context, trade.ClaimRef) (trade.Recorded, error) {
 	r.calls["RecordOrder"]++
 	if r.restored {
-		return trade.ErrNotFound
+		return trade.Recorded{}, trade.ErrNotFound
 	}
-	r.recorded, r.life.Proposal.Status = &o, trade.Executed
+	if r.unended > 0 {
+		r.unended--
+		return trade.Recorded{Status: trade.Executing}, nil
+	}
+	r.recorded, r.life.Proposal.Status = r.end(), trade.Executed
+	return trade.Recorded{Status: trade.Executed, Order: r.recorded}, nil
+}
+
+// end is the accepted order as it was last seen.
+func (b *bench) end() *trade.Order {
+	if b.calls[orders.FollowOrder] > 0 {
+		o := nth(b.orders, b.calls[orders.CancelOrder]+1)
+		return &o
+	}
+	for _, p := range slices.Backward(b.placings) {
+		if p.Reply == trade.Accepted {
+			return p.Order
+		}
+	}
+	for _, f := range slices.Backward(b.findings) {
+		if f.Placing.Reply == trade.Accepted {
+			return f.Placing.Order
+		}
+	}
 	return nil
 }
 
-func (r records) FailExecution(_ context.Context, _ trade.Claim, f trade.Failure) error {
+func (r records) FailExecution(context.Context, trade.ClaimRef, int) (trade.Status, error) {
 	r.calls["FailExecution"]++
 	if r.restored {
-		return trade.ErrNotFound
+		return "", trade.ErrNotFound
 	}
-	r.failed, r.life.Proposal.Status = &f, trade.Failed
+	if r.alive != "" {
+		return r.alive, nil
+	}
+	r.failed++
+	r.life.Proposal.Status = trade.Failed
 	if r.life.CancelledBy != "" {
 		r.life.Proposal.Status = trade.Cancelled
 	}
+	return r.life.Proposal.Status, nil
+}
+
+func (r records) NoteRefusal(_ context.Context, _, signal, _ string) error {
+	r.refusals = append(r.refusals, signal)
 	return nil
 }
 
@@ -298,17 +352,17 @@ func (r records) StoreOverride(_ context.Context, o trade.Override, _ string) (s
 	return r.problem, nil
 }
 
-func (r records) Resolve(_ context.Context, _ trade.Claim, _ int, w trade.Word) (string, error) {
+func (r records) Resolve(_ context.Context, _ trade.ClaimRef, _ int, w trade.Wish) (string, error) {
 	r.resolved = append(r.resolved, w)
 	if w.Problem != "" {
 		return w.Problem, nil
 	}
 	switch {
 	case r.problem != "":
-	case w.Order == nil:
+	case w.OrderID == "":
 		r.findings = []trade.Finding{{Concluded: true, Verdict: trade.ConcludedAbsent, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
 	default:
-		r.findings = []trade.Finding{{Concluded: true, Placing: accepted(*w.Order)}}
+		r.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
 	}
 	return r.problem, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 
 	"interlock/activities/orders"
 	"interlock/activities/proposals"
+	"interlock/internal/devstack"
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/trade"
 )
@@ -136,7 +138,7 @@ func (b *bench) lives(d time.Duration) { b.life.Proposal.ExpiresAt = time.Now().
 func TestEveryStoredHistoryReplays(t *testing.T) {
 	histories, err := filepath.Glob(filepath.Join(historyDir, "*.json"))
 	require.NoError(t, err)
-	require.Len(t, histories, len(proposalPaths)+len(scanPaths)+2+1+len(older), "run make history")
+	require.Len(t, histories, len(proposalPaths)+len(turnedPaths)+len(scanPaths)+2+1+len(older), "run make history")
 	for _, name := range older {
 		require.Contains(t, histories, filepath.Join(historyDir, name))
 	}
@@ -197,7 +199,8 @@ func registerAll(r interface {
 // live is a running workflow on a real server.
 type live struct {
 	client.Client
-	id string
+	id    string
+	bench *bench
 }
 
 func (l live) update(t *testing.T, name string, arg any) {
@@ -226,7 +229,7 @@ func (l live) signal(t *testing.T, name string, arg any) {
 }
 
 func TestEveryPathIsRecorded(t *testing.T) {
-	for _, p := range proposalPaths {
+	for _, p := range slices.Concat(proposalPaths, turnedPaths) {
 		file := filepath.Join(historyDir, "proposal-"+p.name+".json")
 		if !missing(t, file) {
 			continue
@@ -237,7 +240,7 @@ func TestEveryPathIsRecorded(t *testing.T) {
 		if p.prepare != nil {
 			p.prepare(b)
 		}
-		store(t, file, run(t, b, ProposalType, func(l live) { p.drive(t, l) }, ProposalInput{}))
+		store(t, file, run(t, b, ProposalType, func(l live) { p.drive(t, l) }, b.input))
 	}
 	for name, args := range map[string][]any{ReconcileType: {"paper"}, SweepType: nil} {
 		file := filepath.Join(historyDir, name+".json")
@@ -260,23 +263,37 @@ func run(t *testing.T, b *bench, workflowType string, drive func(live), args ...
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	c := devtest.Namespace(t, SearchAttributes()).Client(t)
+	c := serverOf(t, b).Client(t)
 	for _, w := range recorders(c, b) {
 		require.NoError(t, w.Start())
 		defer w.Stop()
 	}
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: b.life.Proposal.ID, TaskQueue: ProposalsQueue}, workflowType, args...)
 	require.NoError(t, err)
-	drive(live{Client: c, id: run.GetID()})
+	first := run.GetRunID()
+	drive(live{Client: c, id: run.GetID(), bench: b})
 	require.NoError(t, run.Get(ctx, nil))
 
 	var h history.History
-	for events := c.GetWorkflowHistory(ctx, run.GetID(), run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+	for events := c.GetWorkflowHistory(ctx, run.GetID(), first, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		event, err := events.Next()
 		require.NoError(t, err)
 		h.Events = append(h.Events, event)
 	}
 	return &h
+}
+
+// serverOf is a namespace of the shared server, or a server on which runs are
+// short.
+func serverOf(t *testing.T, b *bench) devtest.Server {
+	t.Helper()
+	if !b.short {
+		return devtest.Namespace(t, SearchAttributes())
+	}
+	s := devtest.PrivateTemporal(t, devstack.TemporalConfig{
+		SearchAttributes: SearchAttributes(), DynamicConfig: map[string]any{"limit.historyCount.suggestContinueAsNew": 30},
+	})
+	return devtest.Server{Address: s.Address(), Namespace: s.Namespace()}
 }
 
 func recorders(c client.Client, b *bench) []worker.Worker {

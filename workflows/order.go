@@ -21,11 +21,28 @@ func (p *proposal) carryOut(ctx workflow.Context) error {
 	if placing.Reply != trade.Accepted {
 		return p.fail(ctx, placing)
 	}
-	order, err := p.followToEnd(ctx, *placing.Order)
-	if err != nil {
-		return err
+	return p.followAndRecord(ctx, *placing.Order)
+}
+
+// followAndRecord ends when the records have the order's end. What this run was
+// told is not believed: if no row says it, the order is followed again.
+func (p *proposal) followAndRecord(ctx workflow.Context, o trade.Order) error {
+	for {
+		order, err := p.followToEnd(ctx, o)
+		if err != nil {
+			return err
+		}
+		if recorded, err := p.record(ctx, order); err != nil || recorded {
+			return err
+		}
+		if p.mayRenew(ctx) {
+			return errRenew
+		}
+		if err := workflow.Sleep(ctx, retryPause); err != nil {
+			return err
+		}
+		o = trade.Order{OrderID: order.OrderID}
 	}
-	return p.record(ctx, order)
 }
 
 // placeOrFindOut attempts the order. Only a run that won the claim itself may
@@ -34,8 +51,8 @@ func (p *proposal) placeOrFindOut(ctx workflow.Context) (trade.Placing, error) {
 	if p.life.AcceptedOrder != "" {
 		return trade.Placing{Reply: trade.Accepted, Order: &trade.Order{OrderID: p.life.AcceptedOrder}}, nil
 	}
-	if !p.mine {
-		return p.findOut(ctx, p.lastAttempt())
+	if !p.carry.mine {
+		return p.findOut(ctx, p.life.DecidingAttempt())
 	}
 	for number := p.life.Claim.NextAttempt; ; number++ {
 		placing, err := p.place(ctx, number)
@@ -48,25 +65,12 @@ func (p *proposal) placeOrFindOut(ctx workflow.Context) (trade.Placing, error) {
 	}
 }
 
-// lastAttempt is the one that decides a claim which an earlier run began: the
-// attempt in doubt, else the last one, else the next one, which concluding
-// voids so that nobody can begin it.
-func (p *proposal) lastAttempt() int {
-	switch {
-	case p.life.InDoubt > 0:
-		return p.life.InDoubt
-	case p.life.Claim.Untried:
-		return p.life.Claim.NextAttempt
-	}
-	return p.life.Claim.NextAttempt - 1
-}
-
 // retryPause is between two attempts of which the first surely sent nothing.
 const retryPause = 2 * time.Second
 
 // mayTryAgain reports whether a new attempt could still help and begin in time.
 func (p *proposal) mayTryAgain(ctx workflow.Context, placing trade.Placing) bool {
-	return placing.MayPass() && !p.cancelled && workflow.Now(ctx).Add(retryPause).Sub(p.life.Claim.ClaimedAt) < trade.SendWithin
+	return !p.carry.givenUp && p.life.Claim.MayTryAgain(placing, workflow.Now(ctx).Add(retryPause))
 }
 
 // place makes one attempt. Whatever happened to it that is not a sure answer,
@@ -75,7 +79,7 @@ func (p *proposal) place(ctx workflow.Context, number int) (trade.Placing, error
 	p.life.Attempts = number
 	p.tries(ctx, number, unanswered)
 	var placing trade.Placing
-	in := orders.AttemptInput{Claim: *p.life.Claim, Number: number}
+	in := orders.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
 	err := workflow.ExecuteActivity(once(ctx, p.life.Claim.AccountID), placeOrder, in).Get(ctx, &placing)
 	if err == nil {
 		p.tries(ctx, number, placing)
@@ -88,14 +92,15 @@ func (p *proposal) place(ctx workflow.Context, number int) (trade.Placing, error
 
 // findOut looks for the order of an attempt until the records allow a verdict.
 func (p *proposal) findOut(ctx workflow.Context, number int) (trade.Placing, error) {
-	in := proposals.AttemptInput{Claim: *p.life.Claim, Number: number}
+	p.life.Attempts = number
+	in := proposals.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
 	for {
 		var f trade.Finding
-		if err := workflow.ExecuteLocalActivity(must(ctx, "conclude if the looks allow"), proposals.Conclude, in).Get(ctx, &f); err != nil {
+		if err := p.insist(ctx, proposals.Conclude, in, "conclude if the lookups allow", &f); err != nil {
 			return trade.Placing{}, err
 		}
 		if f.Concluded {
-			p.looks, p.nextLook = 0, time.Time{}
+			p.carry.lookups, p.carry.nextLookup = 0, time.Time{}
 			p.tries(ctx, number, f.Placing)
 			return f.Placing, p.moveTo(ctx, trade.Executing)
 		}
@@ -111,24 +116,41 @@ func (p *proposal) findOut(ctx workflow.Context, number int) (trade.Placing, err
 	}
 }
 
-// waitAndLook pauses, durably, and then looks once; a person's word ends the
-// pause. What the look saw is in the records, also when this run is not told.
+// waitAndLook pauses, durably, and then looks the order up once; a person's wish
+// ends either.
 func (p *proposal) waitAndLook(ctx workflow.Context, number int, wait time.Duration) error {
-	pause := lookPause(p.looks, wait)
-	p.nextLook = workflow.Now(ctx).Add(pause)
-	if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return p.word != nil }); err != nil {
+	pause := trade.LookupPause(p.carry.lookups, wait)
+	p.carry.nextLookup = workflow.Now(ctx).Add(pause)
+	if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return p.inbox.wish != nil }); err != nil {
 		return err
 	}
-	if p.word != nil {
-		return p.takeWord(ctx, number, p.word)
+	if p.inbox.wish != nil {
+		return p.takeWish(ctx, number, p.inbox.wish)
 	}
-	p.looks++
-	in := orders.AttemptInput{Claim: *p.life.Claim, Number: number}
+	return p.lookUp(ctx, number)
+}
+
+// lookUp looks the order up once. What the lookup saw is in the records, also
+// when this run is not told.
+func (p *proposal) lookUp(ctx workflow.Context, number int) error {
+	p.carry.lookups++
+	untilAnswered := changed(ctx, lookedUntilAnswered)
+	looking, stop := workflow.WithCancel(ctx)
+	in := orders.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
+	future := workflow.ExecuteActivity(lookUp(looking, p.life.Claim.AccountID, untilAnswered), findOrder, in)
+	if untilAnswered {
+		if err := workflow.Await(ctx, func() bool { return future.IsReady() || p.inbox.wish != nil }); err != nil {
+			return err
+		}
+		if !future.IsReady() {
+			stop()
+			return nil
+		}
+	}
 	var seen trade.Look
-	err := workflow.ExecuteActivity(look(ctx, p.life.Claim.AccountID), findOrder, in).Get(ctx, &seen)
-	if err != nil {
-		workflow.GetLogger(ctx).Warn("look failed", "error", err)
-		seen = trade.Look{Sighting: trade.Inconclusive, Detail: "the look was not finished: " + plain(err)}
+	if err := future.Get(ctx, &seen); err != nil {
+		workflow.GetLogger(ctx).Warn("lookup failed", "error", err)
+		seen = trade.Look{Sighting: trade.Inconclusive, Detail: "the lookup was not finished: " + plain(err)}
 	}
 	p.saw(trade.Looked{Number: number, At: workflow.Now(ctx), Look: seen})
 	return nil
@@ -136,14 +158,17 @@ func (p *proposal) waitAndLook(ctx workflow.Context, number int, wait time.Durat
 
 // followToEnd returns the order once it is final and its fills are settled.
 func (p *proposal) followToEnd(ctx workflow.Context, o trade.Order) (trade.Order, error) {
-	p.order = &o
-	for patience := p.timeToLive(ctx); !o.Status.Final() || !o.Settled(); patience = cancelPatience {
-		ended, err := p.watch(ctx, o.OrderID, patience)
+	p.view.order = &o
+	for timeout := p.openFor(ctx); !o.Over(); timeout = cancelTimeout {
+		ended, err := p.watch(ctx, o.OrderID, timeout)
 		if err != nil {
 			return o, err
 		}
 		if ended != nil {
 			return *ended, nil
+		}
+		if p.mayRenew(ctx) && changed(ctx, renewedWhileFollowing) {
+			return o, errRenew
 		}
 		if err := p.cancelOrder(ctx, o.OrderID); err != nil {
 			return o, err
@@ -152,31 +177,26 @@ func (p *proposal) followToEnd(ctx workflow.Context, o trade.Order) (trade.Order
 	return o, nil
 }
 
-// cancelPatience is how long a cancelled order may take to end before it is
+// cancelTimeout is how long a cancelled order may take to end before it is
 // cancelled again.
-const cancelPatience = 15 * time.Second
+const cancelTimeout = 15 * time.Second
 
-// timeToLive is how long an order may stay open. An order that takes the
-// market's price ends by itself; if it does not, it is cancelled as well.
-func (p *proposal) timeToLive(ctx workflow.Context) time.Duration {
-	plan := p.life.Claim.Plan
-	switch {
-	case p.cancelled:
+// openFor is how long the order may stay open from now on.
+func (p *proposal) openFor(ctx workflow.Context) time.Duration {
+	if p.carry.givenUp {
 		return time.Millisecond
-	case plan.TimeInForce != "GTC":
-		return time.Minute
 	}
-	return max(p.life.Claim.ClaimedAt.Add(plan.TimeToLive.Std()).Sub(workflow.Now(ctx)), time.Millisecond)
+	return max(p.life.Claim.OpenUntil(workflow.Now(ctx)).Sub(workflow.Now(ctx)), time.Millisecond)
 }
 
-// watch follows an order for at most patience, or until somebody asks to give
-// it up; nil means that it is still open.
-func (p *proposal) watch(ctx workflow.Context, orderID string, patience time.Duration) (*trade.Order, error) {
+// watch follows an order until the timeout, or until somebody asks to give it
+// up; nil means that it is still open.
+func (p *proposal) watch(ctx workflow.Context, orderID string, timeout time.Duration) (*trade.Order, error) {
 	watching, stop := workflow.WithCancel(ctx)
-	in := orders.OrderInput{Claim: *p.life.Claim, OrderID: orderID}
+	in := orders.OrderInput{Claim: p.life.Claim.Ref(), OrderID: orderID}
 	future := workflow.ExecuteActivity(follow(watching, p.life.Claim.AccountID), followOrder, in)
-	before := p.cancelled
-	ended, err := workflow.AwaitWithTimeout(ctx, patience, func() bool { return future.IsReady() || p.cancelled && !before })
+	before := p.carry.givenUp
+	ended, err := workflow.AwaitWithTimeout(ctx, timeout, func() bool { return future.IsReady() || p.carry.givenUp && !before })
 	if err != nil {
 		return nil, err
 	}
@@ -190,33 +210,45 @@ func (p *proposal) watch(ctx workflow.Context, orderID string, patience time.Dur
 }
 
 func (p *proposal) cancelOrder(ctx workflow.Context, orderID string) error {
-	in := orders.OrderInput{Claim: *p.life.Claim, OrderID: orderID}
+	in := orders.OrderInput{Claim: p.life.Claim.Ref(), OrderID: orderID}
 	return workflow.ExecuteActivity(follow(ctx, p.life.Claim.AccountID), cancelOrder, in).Get(ctx, nil)
 }
 
-// record writes the end of an accepted order.
-func (p *proposal) record(ctx workflow.Context, o trade.Order) error {
-	in := proposals.RecordInput{Claim: *p.life.Claim, Order: o}
-	if err := workflow.ExecuteLocalActivity(must(ctx, "fills, trade, execution, audit"), proposals.RecordOrder, in).Get(ctx, nil); err != nil {
-		return err
+// record writes the end of an accepted order, and reports whether the records
+// have one.
+func (p *proposal) record(ctx workflow.Context, o trade.Order) (bool, error) {
+	in := proposals.RecordInput{Claim: p.life.Claim.Ref()}
+	var r trade.Recorded // empty in histories from before it was returned
+	if err := p.insist(ctx, proposals.RecordOrder, in, "trade, execution, audit", &r); err != nil {
+		return false, err
 	}
-	p.order = &o
-	return p.moveTo(ctx, trade.Executed)
+	if r.Status.Claimed() {
+		workflow.GetLogger(ctx).Error("no row has the order's end; following it again", "order", o.OrderID)
+		return false, nil
+	}
+	if p.view.order = &o; r.Order != nil {
+		p.view.order = r.Order
+	}
+	return true, p.moveTo(ctx, trade.Executed)
 }
 
-// fail writes the end of a claim that placed nothing.
+// fail writes the end of a claim that placed nothing. When the records say that
+// it may have placed something, they are read again.
 func (p *proposal) fail(ctx workflow.Context, placing trade.Placing) error {
-	failure := placing.Failure()
-	in := proposals.FailInput{Claim: *p.life.Claim, Failure: failure}
+	in := proposals.FailInput{Claim: p.life.Claim.Ref(), Number: p.life.Attempts}
 	var now trade.Status // empty in histories from before it was returned
-	if err := workflow.ExecuteLocalActivity(must(ctx, "nothing was placed"), proposals.FailExecution, in).Get(ctx, &now); err != nil {
+	if err := p.insist(ctx, proposals.FailExecution, in, "nothing was placed", &now); err != nil {
 		return err
 	}
-	p.mine = false
+	p.carry.mine = false
+	if now.Claimed() || now == trade.Executed {
+		return p.startOver(ctx, "an attempt is in doubt or accepted")
+	}
 	if err := p.afterFailure(ctx, now); err != nil {
 		return err
 	}
-	p.failure = &FailureView{Code: failure.Code, ExchangeCode: failure.ExchangeCode, Message: failure.Message}
+	failure := placing.Failure()
+	p.view.failure = &FailureView{Code: failure.Code, ExchangeCode: failure.ExchangeCode, Message: failure.Message}
 	return nil
 }
 
@@ -224,7 +256,7 @@ func (p *proposal) fail(ctx workflow.Context, placing trade.Placing) error {
 // its claim was carried out: the records know which, also when this run has not
 // heard of the cancel.
 func (p *proposal) afterFailure(ctx workflow.Context, now trade.Status) error {
-	if (p.cancelled || now == trade.Cancelled) && changed(ctx, givenUpWhileClaimed) {
+	if (p.carry.givenUp || now == trade.Cancelled) && changed(ctx, givenUpWhileClaimed) {
 		return p.load(ctx)
 	}
 	return p.moveTo(ctx, trade.Failed)

@@ -61,9 +61,25 @@ func once(ctx workflow.Context, account string) workflow.Context {
 	})
 }
 
-// look suits one search at the exchange. The workflow itself decides when to
-// look again, so a failed one is not repeated here.
-func look(ctx workflow.Context, account string) workflow.Context {
+// lookUp suits one lookup of an order. While the exchange does not answer it is
+// tried again, often enough that one follows soon after the first answer.
+func lookUp(ctx workflow.Context, account string, untilAnswered bool) workflow.Context {
+	retry := &temporal.RetryPolicy{MaximumAttempts: 1}
+	if untilAnswered {
+		retry = &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second}
+	}
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              FollowQueue(account),
+		ScheduleToStartTimeout: time.Minute,
+		StartToCloseTimeout:    time.Minute,
+		HeartbeatTimeout:       missedBeat,
+		RetryPolicy:            retry,
+	})
+}
+
+// readOnce suits one reading at the exchange for a person who waits: a failed
+// one is told, not repeated.
+func readOnce(ctx workflow.Context, account string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              FollowQueue(account),
 		ScheduleToStartTimeout: time.Minute,
@@ -95,21 +111,6 @@ func reading(ctx workflow.Context, account string) workflow.Context {
 		StartToCloseTimeout:    time.Minute,
 		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumAttempts: 5},
 	})
-}
-
-// lookPause is how long to wait before the next look: soon at first, because
-// most doubts are a lost reply, and never less often than every five minutes.
-// wait is when absence could be concluded; there is a look then in any case.
-func lookPause(looks int, wait time.Duration) time.Duration {
-	const most = 5 * time.Minute
-	pause := most
-	if looks < 9 {
-		pause = time.Second << looks
-	}
-	if wait > 0 && wait < pause {
-		pause = wait + 100*time.Millisecond
-	}
-	return min(pause, most)
 }
 
 // The activities are called by these names.

@@ -18,6 +18,13 @@ import (
 // expires by itself. It begins by reading the database, so a second run, a
 // reset or a restore continues from the truth. It fails only when there is no
 // such proposal, or when the records contradict themselves.
+//
+// Two kinds of coroutines share it. Whoever asks has one for each update, and
+// one for all signals (requests.go): they run preflight, one at a time, and that
+// is where a claim is won. The run's own coroutine waits here, and carries the
+// claim out (order.go). What is handed over is the claim in life, and whether it
+// is this run's own: only then may an attempt be made for it. Everything else
+// that the two tell each other is in the inbox; the query reads the view.
 func Proposal(ctx workflow.Context, in ProposalInput) (State, error) {
 	p, err := newProposal(ctx, in)
 	if err != nil {
@@ -47,57 +54,67 @@ func (p *proposal) step(ctx workflow.Context) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := p.carryOut(ctx)
 	if !errors.Is(err, errRenew) {
-		p.dropWord(ctx)
+		p.dropWish(ctx)
 	}
-	var failure *temporal.ApplicationError
-	if errors.As(err, &failure) && failure.Type() == orders.NotFoundType {
-		return p.startOver(ctx)
+	if why := contradicted(err); why != "" {
+		return p.startOver(ctx, why)
 	}
 	return err
 }
 
-// startOver is for a claim that the database does not have: it was restored to
-// a time before, or the claim was lost to another run. What it says now is the
-// truth; what this run did with the claim is found at the exchange.
-func (p *proposal) startOver(ctx workflow.Context) error {
-	workflow.GetLogger(ctx).Error("the claim is not in the database; reading the truth again", "claim", p.life.Claim)
+// contradicted says how an activity has contradicted what this run believes of
+// its claim: the database does not have it, no order was accepted for it, or
+// what follows the order was ended by somebody else. Empty for anything else.
+func contradicted(err error) string {
+	var failure *temporal.ApplicationError
+	if errors.As(err, &failure) && failure.Type() == orders.NotFoundType {
+		return "the claim is not in the database"
+	}
+	var call *temporal.ActivityError
+	if errors.As(err, &call) && (call.ActivityType().GetName() == followOrder || call.ActivityType().GetName() == cancelOrder) {
+		return plain(err)
+	}
+	return ""
+}
+
+// startOver is for a claim that is not as this run believes: the database was
+// restored to a time before, the claim was lost to another run, or this run was
+// told what is not so. What the records say now is the truth; what was done with
+// the claim is found at the exchange.
+func (p *proposal) startOver(ctx workflow.Context, why string) error {
+	workflow.GetLogger(ctx).Error("reading the truth again", "because", why, "claim", p.life.Claim)
 	if err := workflow.Sleep(ctx, retryPause); err != nil {
 		return err
 	}
-	p.looks, p.nextLook, p.failure = 0, time.Time{}, nil
+	p.carry.lookups, p.carry.nextLookup, p.view.failure = 0, time.Time{}, nil
 	return p.load(ctx)
 }
 
 // proposal is one run's view of the stored truth.
 type proposal struct {
-	id        string
-	life      trade.Life
-	loaded    bool
-	mine      bool // this run won the claim and nothing was attempted for it
-	blocks    []trade.Block
-	version   int // policy version of the last verdict
-	failure   *FailureView
-	order     *trade.Order
-	looks     int
-	nextLook  time.Time
-	tried     []AttemptView
-	looked    []LookView
-	word      *word           // of a person, not weighed yet
-	said      *WordView       // the last word, and what came of it
-	taken     *ResolveRequest // the last word that was taken
-	cancelled bool            // somebody asked to give the proposal up
-	preflight workflow.Mutex
-	signals   workflow.Selector
-	handling  bool // a signal is being handled
-	shown     trade.Status
-	shownBy   []string
+	id     string
+	life   trade.Life // the records, as they were last read
+	loaded bool
+	carry  carrying
+	inbox  inbox
+	view   view
+}
+
+// carrying is what a run knows of the claim that it carries out.
+type carrying struct {
+	mine       bool // this run won the claim and nothing was attempted for it
+	givenUp    bool // somebody asked to give the proposal up
+	lookups    int  // for an unknown order, so far
+	nextLookup time.Time
 }
 
 var errRenew = errors.New("continue as new")
 
 func newProposal(ctx workflow.Context, in ProposalInput) (*proposal, error) {
 	p := &proposal{
-		id: workflow.GetInfo(ctx).WorkflowExecution.ID, looks: in.Looks, taken: in.Taken, preflight: workflow.NewMutex(ctx),
+		id:    workflow.GetInfo(ctx).WorkflowExecution.ID,
+		carry: carrying{lookups: max(in.Looks, 0)},
+		inbox: inbox{taken: in.Taken, preflight: workflow.NewMutex(ctx)},
 	}
 	if err := p.listen(ctx); err != nil {
 		return nil, fmt.Errorf("proposal %s: %w", p.id, err)
@@ -111,18 +128,27 @@ func (p *proposal) status() trade.Status { return p.life.Proposal.Status }
 func (p *proposal) load(ctx workflow.Context) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	var life trade.Life
-	if err := workflow.ExecuteLocalActivity(must(ctx, "read the stored truth"), proposals.ReadState, p.id).Get(ctx, &life); err != nil {
+	if err := p.insist(ctx, proposals.ReadState, p.id, "read the stored truth", &life); err != nil {
 		return err
 	}
 	p.life, p.loaded = life, true
-	p.mine = false
-	p.cancelled = life.CancelledBy != ""
-	p.order = life.Order
+	p.carry.mine = false
+	p.carry.givenUp = life.CancelledBy != ""
+	p.view.order = life.Order
 	p.showTries(life)
 	if life.Proposal.Status == trade.Failed {
-		p.failure = &FailureView{Code: trade.Code(life.Proposal.FailureCode)}
+		p.view.failure = &FailureView{Code: trade.Code(life.Proposal.FailureCode)}
 	}
 	return p.show(ctx)
+}
+
+// insist runs a transaction that has to happen before anything else may, until
+// the database is back. While it is tried the state says so: the Web UI shows no
+// local activity.
+func (p *proposal) insist(ctx workflow.Context, activity string, in any, summary string, result any) error {
+	p.view.recording = &RecordingView{Activity: activity, Since: workflow.Now(ctx)}
+	defer func() { p.view.recording = nil }()
+	return workflow.ExecuteLocalActivity(must(ctx, summary), activity, in).Get(ctx, result)
 }
 
 // rest waits for a claim, a cancel, or the end of the proposal's time.
@@ -149,7 +175,7 @@ func (p *proposal) rest(ctx workflow.Context) error {
 func (p *proposal) expire(ctx workflow.Context) error {
 	var now trade.Status
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	if err := workflow.ExecuteLocalActivity(must(ctx, "expire"), proposals.Expire, p.id).Get(ctx, &now); err != nil {
+	if err := p.insist(ctx, proposals.Expire, p.id, "expire", &now); err != nil {
 		return err
 	}
 	return p.moveTo(ctx, now)
@@ -173,15 +199,15 @@ func (p *proposal) mayRenew(ctx workflow.Context) bool {
 
 // idle reports whether everybody who asked has an answer.
 func (p *proposal) idle(ctx workflow.Context) bool {
-	return p.word == nil && workflow.AllHandlersFinished(ctx) && !p.handling && !p.signals.HasPending()
+	return p.inbox.wish == nil && workflow.AllHandlersFinished(ctx) && !p.inbox.handling && !p.inbox.signals.HasPending()
 }
 
 // spokenTo reports whether a person spoke up while the run was about to
 // continue as new: their word is weighed first, by this run.
 func (p *proposal) spokenTo(ctx workflow.Context) bool {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	_ = workflow.Await(ctx, func() bool { return p.word != nil || p.idle(ctx) }) // a disconnected wait has no error
-	return p.word != nil
+	_ = workflow.Await(ctx, func() bool { return p.inbox.wish != nil || p.idle(ctx) }) // a disconnected wait has no error
+	return p.inbox.wish != nil
 }
 
 // leave ends the run once everybody who asked has an answer.
@@ -191,51 +217,9 @@ func (p *proposal) leave(ctx workflow.Context, err error) error {
 	answered := workflow.Await(ctx, func() bool { return p.idle(ctx) })
 	switch {
 	case errors.Is(err, errRenew) && answered == nil:
-		return workflow.NewContinueAsNewError(ctx, ProposalType, ProposalInput{Looks: p.looks, Taken: p.taken})
+		return workflow.NewContinueAsNewError(ctx, ProposalType, ProposalInput{Looks: p.carry.lookups, Taken: p.inbox.taken})
 	case err != nil:
 		return err
 	}
 	return answered
-}
-
-// state is what the query shows.
-func (p *proposal) state() State {
-	s := State{
-		ProposalID: p.id, Status: p.status(), Blocks: p.blocks, Failure: p.failure, Order: viewOf(p.order),
-		Attempts: p.life.Attempts, Looks: p.looks, NextLook: p.nextLook, ExpiresAt: p.life.Proposal.ExpiresAt,
-		Tried: p.tried, Looked: p.looked, Word: p.said,
-	}
-	if s.Blocks == nil {
-		s.Blocks = []trade.Block{}
-	}
-	return s
-}
-
-func viewOf(o *trade.Order) *OrderView {
-	if o == nil {
-		return nil
-	}
-	return &OrderView{
-		OrderID: o.OrderID, ClientOrderID: o.ClientOrderID, Status: o.Status,
-		FilledAmount: o.FilledAmount.String(), FilledAmountQuote: o.FilledAmountQuote.String(),
-		FeePaid: o.FeePaid.String(), FeeCurrency: o.FeeCurrency,
-	}
-}
-
-// show brings the search attributes up to date when they would change.
-func (p *proposal) show(ctx workflow.Context) error {
-	blocked := []string{}
-	if p.status() == trade.Pending {
-		for _, b := range p.blocks {
-			blocked = append(blocked, string(b.Code))
-		}
-	}
-	if p.shown == p.status() && fmt.Sprint(p.shownBy) == fmt.Sprint(blocked) {
-		return nil
-	}
-	p.shown, p.shownBy = p.status(), blocked
-	return workflow.UpsertTypedSearchAttributes(ctx,
-		StatusAttribute.ValueSet(string(p.status())), MarketAttribute.ValueSet(string(p.life.Proposal.Market)),
-		SideAttribute.ValueSet(string(p.life.Proposal.Side)), UserAttribute.ValueSet(p.life.Proposal.UserID),
-		BlockedByAttribute.ValueSet(blocked))
 }

@@ -11,6 +11,16 @@ import (
 	"interlock/internal/trade"
 )
 
+// inbox is what those who ask and the run's own coroutine tell each other.
+type inbox struct {
+	preflight workflow.Mutex    // one preflight at a time
+	signals   workflow.Selector // handled one after another
+	handling  bool              // a signal is being handled
+	wish      *wish             // of a person, not decided upon yet
+	taken     *ResolveRequest   // the last wish that was taken
+	refusals  int               // signals refused by this run
+}
+
 // listen registers everything a proposal can be asked. It comes before the
 // first wait, so that nothing sent with the start is lost.
 func (p *proposal) listen(ctx workflow.Context) error {
@@ -33,39 +43,59 @@ func (p *proposal) listen(ctx workflow.Context) error {
 func (p *proposal) receive(ctx workflow.Context) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		ctx, _ = workflow.NewDisconnectedContext(ctx)
-		p.signals = workflow.NewSelector(ctx)
+		p.inbox.signals = workflow.NewSelector(ctx)
 		addSignal(ctx, p, OverrideName, p.bySignal)
 		addSignal(ctx, p, CancelSignal, p.giveUp)
-		addSignal(ctx, p, ResolveName, p.hearWord)
+		addSignal(ctx, p, ResolveName, p.onResolveSignal)
 		addSignal(ctx, p, RefreshSignal, p.refresh)
 		for {
-			p.signals.Select(ctx)
+			p.inbox.signals.Select(ctx)
 		}
 	})
 }
 
 // addSignal decodes a signal and handles it once the proposal is loaded. One
-// that is wrongly written, or fails, is logged: a signal has nobody to answer.
+// that is wrongly written, or fails, is refused where people see it: a signal has
+// nobody to answer.
 func addSignal[T any](ctx workflow.Context, p *proposal, name string, handle func(workflow.Context, T) error) {
-	p.signals.AddReceive(workflow.GetSignalChannel(ctx, name), func(c workflow.ReceiveChannel, _ bool) {
+	p.inbox.signals.AddReceive(workflow.GetSignalChannel(ctx, name), func(c workflow.ReceiveChannel, _ bool) {
 		var request strictly[T]
 		if !c.ReceiveAsync(&request) {
 			return // no JSON at all
 		}
+		p.inbox.handling = true
+		defer func() { p.inbox.handling = false }()
 		if err := request.problem(); err != nil && (request.broken || changed(ctx, strictSignals)) {
-			workflow.GetLogger(ctx).Warn("signal refused", "signal", name, "problem", err)
+			p.refuse(ctx, name, err)
 			return
 		}
-		p.handling = true
 		err := p.whenLoaded(ctx)
 		if err == nil {
 			err = handle(ctx, request.Value)
 		}
 		if err != nil {
-			workflow.GetLogger(ctx).Error("signal failed", "signal", name, "error", err)
+			p.refuse(ctx, name, err)
 		}
-		p.handling = false
 	})
+}
+
+// maxRefusals is how many refused signals of one run are in the audit: whoever
+// sends them without end shall not fill it.
+const maxRefusals = 20
+
+// refuse notes that a signal was refused, in the state and in the audit.
+func (p *proposal) refuse(ctx workflow.Context, signal string, why error) {
+	workflow.GetLogger(ctx).Warn("signal refused", "signal", signal, "problem", why)
+	r := RefusalView{Signal: signal, Problem: trade.Clip(plain(why)), At: workflow.Now(ctx)}
+	p.view.refused = last(append(p.view.refused, r))
+	p.inbox.refusals++
+	if p.inbox.refusals > maxRefusals || !changed(ctx, refusalsKept) {
+		return
+	}
+	in := proposals.RefusalInput{ProposalID: p.id, Signal: r.Signal, Problem: r.Problem}
+	if err := p.insist(ctx, proposals.NoteRefusal, in, "a signal was refused", nil); err != nil {
+		workflow.GetLogger(ctx).Warn("refusal not kept", "error", err)
+	}
 }
 
 // whenLoaded waits until the truth is read, and fails when there is none.
@@ -99,6 +129,13 @@ func checkExecute(req ExecuteRequest) error {
 // checkOverride leaves everything else to the records, which keep refusals too.
 func checkOverride(req OverrideRequest) error { return checkTexts(req.Actor, req.Reason) }
 
+func checkCancel(req CancelRequest) error {
+	if req.Actor == "" || req.Reason == "" {
+		return temporal.NewNonRetryableApplicationError("actor and reason: say who gives the proposal up, and why", InvalidRequestType, nil)
+	}
+	return checkTexts(req.Actor, req.Reason)
+}
+
 func checkResolve(req ResolveRequest) error {
 	if err := trade.CheckText("orderId", req.OrderID, mostActor); err != nil {
 		return temporal.NewNonRetryableApplicationError(err.Error(), InvalidRequestType, nil)
@@ -119,8 +156,8 @@ func (p *proposal) onExecute(ctx workflow.Context, asked strictly[ExecuteRequest
 	if err != nil || !won {
 		return p.result(false), err
 	}
-	patience := trade.ExecuteAnswer - workflow.Now(ctx).Sub(began)
-	_, err = workflow.AwaitWithTimeout(ctx, max(patience, time.Millisecond), func() bool { return !p.status().Claimed() })
+	timeout := trade.ExecuteAnswer - workflow.Now(ctx).Sub(began)
+	_, err = workflow.AwaitWithTimeout(ctx, max(timeout, time.Millisecond), func() bool { return !p.status().Claimed() })
 	return p.result(true), err
 }
 
@@ -130,7 +167,7 @@ func (p *proposal) result(claimed bool) ExecuteResult {
 		s.Blocks = []trade.Block{}
 	}
 	return ExecuteResult{
-		Status: s.Status, Claimed: claimed, Blocks: s.Blocks, PolicyVersion: p.version, Order: s.Order, Failure: s.Failure,
+		Status: s.Status, Claimed: claimed, Blocks: s.Blocks, PolicyVersion: p.view.policyVersion, Order: s.Order, Failure: s.Failure,
 	}
 }
 
@@ -140,10 +177,10 @@ func (p *proposal) tryExecute(ctx workflow.Context, req trade.Request) (bool, er
 	if err := p.whenLoaded(ctx); err != nil {
 		return false, err
 	}
-	if err := p.preflight.Lock(ctx); err != nil {
+	if err := p.inbox.preflight.Lock(ctx); err != nil {
 		return false, err
 	}
-	defer p.preflight.Unlock()
+	defer p.inbox.preflight.Unlock()
 	if !p.status().Executable() {
 		return p.wonBy(req), nil
 	}
@@ -165,12 +202,12 @@ func (p *proposal) wonBy(req trade.Request) bool {
 // decided takes over what preflight said. A claim for which something was
 // attempted before belongs to a run that is no more: its truth is read anew.
 func (p *proposal) decided(ctx workflow.Context, d trade.Decision) error {
-	p.blocks, p.version = d.Verdict.Blocks(), d.Verdict.PolicyVersion
+	p.view.blocks, p.view.policyVersion = d.Verdict.Blocks(), d.Verdict.PolicyVersion
 	switch {
 	case d.Claim != nil && d.Claim.Untried:
-		p.life.Claim, p.life.Proposal.Status, p.mine, p.failure = d.Claim, trade.Executing, true, nil
+		p.life.Claim, p.life.Proposal.Status, p.carry.mine, p.view.failure = d.Claim, trade.Executing, true, nil
 		return p.show(ctx)
-	case d.Claim != nil, closedMeanwhile(p.blocks):
+	case d.Claim != nil, closedMeanwhile(p.view.blocks):
 		return p.load(ctx)
 	}
 	return p.show(ctx)
@@ -197,12 +234,15 @@ func (p *proposal) refresh(ctx workflow.Context, _ struct{}) error {
 // giveUp cancels the proposal, or asks whoever carries its claim out to.
 func (p *proposal) giveUp(ctx workflow.Context, req CancelRequest) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	if unfit := checkCancel(req); unfit != nil && changed(ctx, refusalsKept) {
+		return unfit
+	}
 	in := proposals.CancelInput{ProposalID: p.id, Actor: req.Actor, Reason: req.Reason}
 	var now trade.Status
-	if err := workflow.ExecuteLocalActivity(must(ctx, "cancel"), proposals.Cancel, in).Get(ctx, &now); err != nil {
+	if err := p.insist(ctx, proposals.Cancel, in, "cancel", &now); err != nil {
 		return err
 	}
-	p.cancelled = true
+	p.carry.givenUp = true
 	if p.status().Claimed() {
 		return nil // whoever carries the claim out also knows the order with which it ends
 	}
@@ -210,7 +250,12 @@ func (p *proposal) giveUp(ctx workflow.Context, req CancelRequest) error {
 }
 
 func (p *proposal) bySignal(ctx workflow.Context, req OverrideRequest) error {
-	_, err := p.override(ctx, req, "signal")
+	r, err := p.override(ctx, req, "signal")
+	if err == nil && r.Problem != "" {
+		p.view.refused = last(append(p.view.refused, RefusalView{
+			Signal: OverrideName, Actor: trade.Clip(req.Actor), Problem: r.Problem, At: workflow.Now(ctx),
+		}))
+	}
 	return err
 }
 
@@ -233,8 +278,7 @@ func (p *proposal) override(ctx workflow.Context, req OverrideRequest, via strin
 		o.ID = o.DerivedID()
 	}
 	result := OverrideResult{OverrideID: o.ID}
-	err := workflow.ExecuteLocalActivity(must(ctx, "keep the override"), proposals.StoreOverride,
-		proposals.OverrideInput{Override: o, Via: via}).Get(ctx, &result.Problem)
+	err := p.insist(ctx, proposals.StoreOverride, proposals.OverrideInput{Override: o, Via: via}, "keep the override", &result.Problem)
 	if result.Accepted = err == nil && result.Problem == ""; !result.Accepted || !req.Execute {
 		return result, err
 	}

@@ -2,8 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"time"
-
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -12,14 +10,14 @@ import (
 	"interlock/internal/trade"
 )
 
-// word is a person's word on the order, until it is weighed.
-type word struct {
+// wish is a person's wish about the order, until it is decided upon.
+type wish struct {
 	ResolveRequest
 
 	view *WordView
 }
 
-// onResolve answers a person's word once it was weighed and, if it was taken,
+// onResolve answers a person's wish once it was decided upon and, if it was taken,
 // when its order has ended or ten seconds were over.
 func (p *proposal) onResolve(ctx workflow.Context, asked strictly[ResolveRequest]) (ResolveResult, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -41,80 +39,76 @@ func (p *proposal) onResolve(ctx workflow.Context, asked strictly[ResolveRequest
 	}, nil
 }
 
-// hearWord is onResolve for a signal, which has nobody to answer: what came of
-// the word is in the state and in the audit.
-func (p *proposal) hearWord(ctx workflow.Context, req ResolveRequest) error {
+// onResolveSignal is onResolve for a signal, which has nobody to answer: what came of
+// the wish is in the state and in the audit.
+func (p *proposal) onResolveSignal(ctx workflow.Context, req ResolveRequest) error {
 	p.hear(ctx, req)
 	return nil
 }
 
-// hear leaves a person's word to whoever looks for the order, or refuses it at
+// hear leaves a person's wish to whoever looks for the order, or refuses it at
 // once. One that comes just before the doubt is kept for it; one that was taken
 // and is said again, because its answer was lost, is answered as before.
-func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *word {
-	w := &word{ResolveRequest: req, view: &WordView{
+func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *wish {
+	w := &wish{ResolveRequest: req, view: &WordView{
 		OrderID: req.OrderID, Absent: req.Absent, Actor: req.Actor, Reason: req.Reason, At: workflow.Now(ctx),
 	}}
-	p.said = w.view
+	p.view.wish = w.view
 	unfit := checkResolve(req)
 	switch {
 	case unfit != nil && changed(ctx, strictSignals):
 		w.view.OrderID, w.view.Actor, w.view.Reason = trade.Clip(req.OrderID), trade.Clip(req.Actor), trade.Clip(req.Reason)
-		p.weighed(ctx, w, plain(unfit))
+		p.decide(ctx, w, plain(unfit))
 	case (req.OrderID == "") != req.Absent:
-		p.weighed(ctx, w, "give either orderId or absent")
-	case !p.status().Claimed() && p.taken != nil && w.ResolveRequest == *p.taken && changed(ctx, wordRepeated):
-		p.weighed(ctx, w, "")
+		p.decide(ctx, w, "give either orderId or absent")
+	case !p.status().Claimed() && p.inbox.taken != nil && w.ResolveRequest == *p.inbox.taken && changed(ctx, wordRepeated):
+		p.decide(ctx, w, "")
 	case !p.status().Claimed():
-		p.weighed(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
-	case p.order != nil:
-		p.weighed(ctx, w, "its order is known: "+p.order.OrderID)
-	case p.word != nil:
-		p.weighed(ctx, w, "another word is being weighed")
+		p.decide(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
+	case p.view.order != nil:
+		p.decide(ctx, w, "its order is known: "+p.view.order.OrderID)
+	case p.inbox.wish != nil:
+		p.decide(ctx, w, "another wish is being decided upon")
 	default:
-		p.word = w
+		p.inbox.wish = w
 	}
 	return w
 }
 
-// weighed notes what came of a word.
-func (p *proposal) weighed(ctx workflow.Context, w *word, problem string) {
+// decide notes what came of a wish.
+func (p *proposal) decide(ctx workflow.Context, w *wish, problem string) {
 	w.view.Weighed, w.view.Accepted, w.view.Problem = true, problem == "", problem
 	if problem != "" {
 		workflow.GetLogger(ctx).Warn("resolve refused", "actor", w.Actor, "problem", problem)
 		return
 	}
-	p.taken = &w.ResolveRequest
+	p.inbox.taken = &w.ResolveRequest
 }
 
-// dropWord refuses a word that no doubt has waited for.
-func (p *proposal) dropWord(ctx workflow.Context) {
-	if w := p.word; w != nil {
-		p.word = nil
-		p.weighed(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
+// dropWish refuses a wish that no doubt has waited for.
+func (p *proposal) dropWish(ctx workflow.Context) {
+	if w := p.inbox.wish; w != nil {
+		p.inbox.wish = nil
+		p.decide(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
 	}
 }
 
-// takeWord checks a person's word against the exchange and the records. What
+// takeWish checks a person's wish against the exchange and the records. What
 // stands against it is told to the person and kept in the audit.
-func (p *proposal) takeWord(ctx workflow.Context, number int, w *word) error {
-	said := trade.Word{Actor: w.Actor, Reason: w.Reason}
-	var reading orders.OrderReading
-	in := orders.OrderInput{Claim: *p.life.Claim, OrderID: w.OrderID}
-	if err := workflow.ExecuteActivity(look(ctx, p.life.Claim.AccountID), readOrder, in).Get(ctx, &reading); err != nil {
+func (p *proposal) takeWish(ctx workflow.Context, number int, w *wish) error {
+	ref := p.life.Claim.Ref()
+	said := proposals.ResolveInput{Claim: ref, Number: number, OrderID: w.OrderID, Actor: w.Actor, Reason: w.Reason}
+	in := orders.OrderInput{Claim: ref, OrderID: w.OrderID}
+	if err := workflow.ExecuteActivity(readOnce(ctx, p.life.Claim.AccountID), readOrder, in).Get(ctx, nil); err != nil {
 		said.Problem = "it could not be checked at the exchange: " + plain(err)
-	} else {
-		said.Order, said.ExchangeNow = reading.Order, reading.ExchangeNow
 	}
 	var problem string
-	err := workflow.ExecuteLocalActivity(must(ctx, "a person's word"), proposals.Resolve, proposals.ResolveInput{
-		Claim: *p.life.Claim, Number: number, Word: said,
-	}).Get(ctx, &problem)
+	err := p.insist(ctx, proposals.Resolve, said, "a person's wish", &problem)
 	if err != nil {
 		problem = "the records do not have this doubt: " + plain(err)
 	}
-	p.word = nil
-	p.weighed(ctx, w, problem)
+	p.inbox.wish = nil
+	p.decide(ctx, w, problem)
 	return err
 }
 
@@ -125,53 +119,4 @@ func plain(err error) string {
 		return failure.Message()
 	}
 	return err.Error()
-}
-
-// shown is how many attempts, and how many looks, the state shows.
-const shown = 20
-
-// unanswered is an attempt under way.
-var unanswered = trade.Placing{Reply: trade.Unknown}
-
-// tries notes what is known of an attempt.
-func (p *proposal) tries(ctx workflow.Context, number int, placing trade.Placing) {
-	at := workflow.Now(ctx)
-	for i, a := range p.tried {
-		if a.Number == number {
-			p.tried[i] = attemptView(number, a.At, placing)
-			return
-		}
-	}
-	p.tried = last(append(p.tried, attemptView(number, at, placing)))
-}
-
-func (p *proposal) saw(l trade.Looked) { p.looked = last(append(p.looked, lookView(l))) }
-
-func last[T any](list []T) []T { return list[max(0, len(list)-shown):] }
-
-// showTries takes over what the records have.
-func (p *proposal) showTries(life trade.Life) {
-	p.tried, p.looked = nil, nil
-	for _, t := range life.Tried {
-		p.tried = append(p.tried, attemptView(t.Number, t.At, t.Placing))
-	}
-	for _, l := range life.Looked {
-		p.saw(l)
-	}
-}
-
-func attemptView(number int, at time.Time, placing trade.Placing) AttemptView {
-	v := AttemptView{Number: number, At: at, Reply: placing.Reply, Code: placing.Code, Message: placing.Message}
-	if placing.Order != nil {
-		v.OrderID = placing.Order.OrderID
-	}
-	return v
-}
-
-func lookView(l trade.Looked) LookView {
-	v := LookView{Attempt: l.Number, At: l.At, Saw: l.Look.Sighting, Detail: l.Look.Detail}
-	for _, o := range l.Look.Orders {
-		v.Orders = append(v.Orders, o.OrderID)
-	}
-	return v
 }

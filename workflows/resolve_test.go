@@ -102,7 +102,7 @@ func TestASecondWordWaitsForNobody(t *testing.T) {
 	})
 	require.Equal(t, trade.Executed, b.run().Status)
 	require.True(t, first.resolved.Accepted)
-	require.Equal(t, "another word is being weighed", second.resolved.Problem)
+	require.Equal(t, "another wish is being decided upon", second.resolved.Problem)
 }
 
 func TestAWordThatWasTakenIsAnsweredTheSameWhenItIsSaidAgain(t *testing.T) {
@@ -117,7 +117,7 @@ func TestAWordThatWasTakenIsAnsweredTheSameWhenItIsSaidAgain(t *testing.T) {
 	b.at(4*time.Minute, func() { later = b.resolve("r4", ResolveRequest{Absent: true}) })
 	require.Equal(t, trade.Expired, b.run().Status)
 	require.True(t, first.resolved.Accepted)
-	require.Equal(t, "another word is being weighed", early.resolved.Problem, "and what is refused between changes nothing")
+	require.Equal(t, "another wish is being decided upon", early.resolved.Problem, "and what is refused between changes nothing")
 	require.Equal(t, first.resolved, again.resolved)
 	require.Equal(t, "the proposal is FAILED, not UNRESOLVED", other.resolved.Problem)
 	require.Equal(t, first.resolved, later.resolved)

@@ -43,7 +43,7 @@ func TestARunWhoseClaimWasRestoredAwayContinuesFromTheTruth(t *testing.T) {
 			require.Equal(t, 2, b.calls["Preflight"], "it is a proposal like any other again")
 			require.Equal(t, 1, b.calls[orders.PlaceOrder])
 			require.Nil(t, b.recorded)
-			require.Nil(t, b.failed)
+			require.Zero(t, b.failed)
 		})
 	}
 }

@@ -147,7 +147,7 @@ func (s *scanning) propose(ctx workflow.Context, content string) (scans.End, err
 	s.stored = kept.Stored
 	for _, id := range kept.Proposals {
 		err := workflow.ExecuteActivity(starting(ctx), proposals.StartProposal, proposals.StartInput{
-			ProposalID: id, Actor: s.seen.Job.Purpose(), Execute: kept.Execute,
+			ProposalID: id, Execute: kept.Execute,
 		}).Get(ctx, nil)
 		if err != nil {
 			// It is stored: the sweep starts it, and a person may execute it.

@@ -120,7 +120,7 @@ func TestScanStartsAProposalPerIdea(t *testing.T) {
 	s.kept.Execute = true
 	r := s.run(t)
 	require.Equal(t, ScanResult{Code: "SCANNED", Detail: "2 proposed, 0 duplicates, 0 refused", Proposals: []string{"p-1", "p-2"}, Calls: 1}, r)
-	require.Equal(t, []proposals.StartInput{{ProposalID: "p-1", Actor: "scan:hourly", Execute: true}, {ProposalID: "p-2", Actor: "scan:hourly", Execute: true}}, s.started)
+	require.Equal(t, []proposals.StartInput{{ProposalID: "p-1", Execute: true}, {ProposalID: "p-2", Execute: true}}, s.started)
 }
 
 func TestAScanThatCannotSeeTheMarketAsksNobody(t *testing.T) {

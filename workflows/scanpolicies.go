@@ -56,7 +56,7 @@ func booking(ctx workflow.Context, account string) workflow.Context {
 // starting suits letting a stored proposal live; the sweep does it otherwise.
 func starting(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue:              ProposalsQueue,
+		TaskQueue:              UpkeepQueue,
 		ScheduleToCloseTimeout: time.Minute,
 		StartToCloseTimeout:    15 * time.Second,
 		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2},

@@ -31,6 +31,7 @@ func Reconcile(ctx workflow.Context, account string) (orders.ReconcileResult, er
 func Sweep(ctx workflow.Context) (proposals.SweepResult, error) {
 	var result proposals.SweepResult
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           UpkeepQueue,
 		StartToCloseTimeout: time.Minute,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 2},
 	}), proposals.Sweep).Get(ctx, &result)

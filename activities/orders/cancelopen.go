@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
-
 	"interlock/internal/trade"
 )
 
@@ -17,7 +15,7 @@ type OpenBook interface {
 	// Time reads the exchange's clock now.
 	Time(ctx context.Context) (time.Time, error)
 	OpenOrders(ctx context.Context) ([]trade.Order, error)
-	Look(ctx context.Context, market trade.Market, clientOrderID uuid.UUID, since time.Time) trade.Look
+	Look(ctx context.Context, s trade.Search) trade.Look
 	Order(ctx context.Context, market trade.Market, orderID string) (trade.Order, error)
 	Cancel(ctx context.Context, market trade.Market, orderID string) error
 }
@@ -137,7 +135,7 @@ func (c *Canceller) find(ctx context.Context, found *targets, wish trade.CancelO
 		if a.OrderID != "" || !now.After(a.Visible(wish.ReadLag)) {
 			continue
 		}
-		look := c.Book.Look(ctx, a.Market, a.ClientOrderID, a.ClaimedAt.Add(-lookBack))
+		look := c.Book.Look(ctx, a.Search())
 		if look.Sighting == trade.Inconclusive {
 			doubts = append(doubts, a.ProposalID)
 		}

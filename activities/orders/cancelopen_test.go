@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/trade"
@@ -37,7 +36,7 @@ func (b *book) Time(context.Context) (time.Time, error) { return b.now, b.fail["
 
 func (b *book) OpenOrders(context.Context) ([]trade.Order, error) { return b.listed, b.fail["open"] }
 
-func (b *book) Look(context.Context, trade.Market, uuid.UUID, time.Time) trade.Look { return b.look }
+func (b *book) Look(context.Context, trade.Search) trade.Look { return b.look }
 
 func (b *book) Order(_ context.Context, _ trade.Market, id string) (trade.Order, error) {
 	b.order = append(b.order, "read "+id)

@@ -35,17 +35,24 @@ type Exchange interface {
 	// Place sends one order once, and says what surely became of it.
 	Place(ctx context.Context, plan trade.Plan, clientOrderID uuid.UUID, deadline time.Time) trade.Placing
 	// Look searches for an order by its client order ID, everywhere.
-	Look(ctx context.Context, market trade.Market, clientOrderID uuid.UUID, since time.Time) trade.Look
+	Look(ctx context.Context, s trade.Search) trade.Look
 	Order(ctx context.Context, market trade.Market, orderID string) (trade.Order, error)
 	Cancel(ctx context.Context, market trade.Market, orderID string) error
 }
 
-// Attempts is where attempts and looks are written down.
+// Attempts is where attempts, and what is seen of them, are written down. What
+// a call names is read from there too: plan, IDs and times of an input would be
+// somebody's word.
 type Attempts interface {
-	BeginAttempt(ctx context.Context, c trade.Claim, number int, deadline time.Time, worker string) (*trade.Placing, error)
-	RecordReply(ctx context.Context, c trade.Claim, number int, p trade.Placing) error
-	RecordLook(ctx context.Context, c trade.Claim, number int, look trade.Look) error
-	Followed(ctx context.Context, c trade.Claim) error
+	BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.Placing, error)
+	RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.Placing, worker string) error
+	// LookupOf returns nil when the attempt is not in doubt.
+	LookupOf(ctx context.Context, c trade.ClaimRef, number int) (*trade.Search, error)
+	RecordLook(ctx context.Context, c trade.ClaimRef, number int, look trade.Look) error
+	AcceptedOrder(ctx context.Context, c trade.ClaimRef) (trade.AcceptedOrder, error)
+	// Followed returns the order's end once it has one.
+	Followed(ctx context.Context, c trade.ClaimRef, o trade.Order, exchangeNow time.Time, worker string) (*trade.Order, error)
+	RecordReading(ctx context.Context, c trade.ClaimRef, r trade.Reading) error
 }
 
 // Counter counts what happened, for the metrics. A nil one counts nothing.
@@ -63,13 +70,9 @@ type Activities struct {
 
 // AttemptInput names one attempt of a claim.
 type AttemptInput struct {
-	Claim  trade.Claim `json:"claim"`
-	Number int         `json:"number"`
+	Claim  trade.ClaimRef `json:"claim"`
+	Number int            `json:"number"`
 }
-
-// lookBack is how far before the claim the exchange's history is searched. It
-// covers clocks that disagree.
-const lookBack = 10 * time.Minute
 
 // NotFoundType is the type of the error that says that a claim is not in force
 // in this database, here as at the activities of the records. Asking again
@@ -84,7 +87,7 @@ func final(err error) error {
 }
 
 // foreign stops a claim that reached the wrong worker.
-func (a *Activities) foreign(c trade.Claim) error {
+func (a *Activities) foreign(c trade.ClaimRef) error {
 	if c.AccountID == a.Account {
 		return nil
 	}
@@ -92,23 +95,37 @@ func (a *Activities) foreign(c trade.Claim) error {
 		fmt.Sprintf("claim of account %q at a worker of account %q", c.AccountID, a.Account), "ForeignAccount", nil)
 }
 
-// FindOrder looks once for the order of an attempt and writes down what it
-// saw. An inconclusive look is a result, not an error; an error means that the
-// look could not be written down.
+// SilentType is the type of the error that says that the exchange, asked for its
+// clock, did not answer: no lookup was spent.
+const SilentType = "ExchangeSilent"
+
+// FindOrder looks once for the order of an attempt in doubt and writes down
+// what it saw. An inconclusive lookup is a result, not an error; an error means
+// that none was made, or that it could not be written down.
 func (a *Activities) FindOrder(ctx context.Context, in AttemptInput) (trade.Look, error) {
 	defer heartbeat.Keep(ctx)()
 	ctx = rate.As(ctx, rate.Urgent)
 	if err := a.foreign(in.Claim); err != nil {
 		return trade.Look{}, err
 	}
-	look := a.Exchange.Look(ctx, in.Claim.Plan.Market, in.Claim.ClientOrderID, in.Claim.ClaimedAt.Add(-lookBack))
+	search, err := a.Attempts.LookupOf(ctx, in.Claim, in.Number)
+	if err != nil {
+		return trade.Look{}, final(err)
+	}
+	if search == nil {
+		return trade.Look{Sighting: trade.Inconclusive, Detail: "the attempt is not in doubt"}, nil
+	}
+	look := a.Exchange.Look(ctx, *search)
+	if look.ExchangeTime.IsZero() {
+		return look, temporal.NewApplicationError("the exchange does not answer: "+look.Detail, SilentType)
+	}
 	return look, final(a.Attempts.RecordLook(ctx, in.Claim, in.Number, look))
 }
 
-// OrderInput names an order of a claim at the exchange.
+// OrderInput names the order of a claim, or one that a person has named.
 type OrderInput struct {
-	Claim   trade.Claim `json:"claim"`
-	OrderID string      `json:"orderId"`
+	Claim   trade.ClaimRef `json:"claim"`
+	OrderID string         `json:"orderId"` // only ReadOrder heeds it
 }
 
 // OrderReading is an order and the exchange's clock when it was read.
@@ -117,67 +134,117 @@ type OrderReading struct {
 	ExchangeNow time.Time    `json:"exchangeNow"`
 }
 
-// ReadOrder reads an order once, for a person's word on it. Without an order
-// ID it reads only the exchange's clock.
+// ReadOrder reads an order once, for a person's wish about it, and writes down
+// what it saw. Without an order ID it reads only the exchange's clock.
 func (a *Activities) ReadOrder(ctx context.Context, in OrderInput) (OrderReading, error) {
 	defer heartbeat.Keep(ctx)()
 	ctx = rate.As(ctx, rate.Urgent)
 	if err := a.foreign(in.Claim); err != nil {
 		return OrderReading{}, err
 	}
-	now, err := a.Exchange.Now(ctx)
-	if err != nil || in.OrderID == "" {
-		return OrderReading{ExchangeNow: now}, err
+	accepted, err := a.Attempts.AcceptedOrder(ctx, in.Claim)
+	if err != nil {
+		return OrderReading{}, final(err)
 	}
-	order, err := a.Exchange.Order(ctx, in.Claim.Plan.Market, in.OrderID)
-	return OrderReading{Order: &order, ExchangeNow: now}, err
+	reading, err := a.read(ctx, accepted.Market, in.OrderID)
+	if err != nil {
+		reading.Problem = err.Error()
+	}
+	if err := a.Attempts.RecordReading(ctx, in.Claim, reading); err != nil {
+		return OrderReading{}, final(err)
+	}
+	return OrderReading{Order: reading.Order, ExchangeNow: reading.ExchangeTime}, err
+}
+
+func (a *Activities) read(ctx context.Context, market trade.Market, orderID string) (trade.Reading, error) {
+	reading := trade.Reading{OrderID: orderID}
+	now, err := a.Exchange.Now(ctx)
+	if err != nil || orderID == "" {
+		reading.ExchangeTime = now
+		return reading, err
+	}
+	reading.ExchangeTime = now
+	order, err := a.Exchange.Order(ctx, market, orderID)
+	if err == nil {
+		reading.Order = &order
+	}
+	return reading, err
 }
 
 // StillOpenType is the type of the error with which FollowOrder asks to be
 // called again.
 const StillOpenType = "StillOpen"
 
-// settlePatience is how long after an order's last change its fills may stay
-// unsettled before it is recorded without their fees.
-const settlePatience = 2 * time.Minute
+// NotAcceptedType is the type of the error that says that no order was accepted
+// for the claim: whoever asks must read the truth again.
+const NotAcceptedType = "NotAccepted"
 
-// FollowOrder returns an accepted order once it can no longer change. Until
-// then it fails with StillOpenType, and its retry policy is the poll interval.
+// FollowOrder returns the accepted order of a claim once it can no longer
+// change, and has written down its end then. Until then it fails with
+// StillOpenType, and its retry policy is the poll interval.
 func (a *Activities) FollowOrder(ctx context.Context, in OrderInput) (trade.Order, error) {
 	defer heartbeat.Keep(ctx)()
 	ctx = rate.As(ctx, rate.Urgent)
-	if err := a.foreign(in.Claim); err != nil {
+	accepted, err := a.accepted(ctx, in.Claim)
+	if err != nil {
 		return trade.Order{}, err
 	}
-	order, err := a.Exchange.Order(ctx, in.Claim.Plan.Market, in.OrderID)
+	order, err := a.Exchange.Order(ctx, accepted.Market, accepted.OrderID)
 	if err != nil {
 		return order, err
 	}
-	if err := a.Attempts.Followed(ctx, in.Claim); err != nil {
+	end, err := a.Attempts.Followed(ctx, in.Claim, order, a.clockFor(ctx, order), a.Worker)
+	switch {
+	case err != nil:
 		return order, final(err)
-	}
-	if order.Status.Final() && (order.Settled() || a.lost(ctx, order)) {
-		return order, nil
+	case end != nil:
+		return *end, nil
 	}
 	return order, temporal.NewApplicationError(fmt.Sprintf("order %s is %s", order.OrderID, order.Status), StillOpenType)
 }
 
-// lost reports whether waiting for the fills of a final order has become
-// pointless.
-func (a *Activities) lost(ctx context.Context, o trade.Order) bool {
-	now, err := a.Exchange.Now(ctx)
-	return err == nil && now.Sub(o.UpdatedAt) > settlePatience
+// accepted reads which order was accepted for a claim.
+func (a *Activities) accepted(ctx context.Context, c trade.ClaimRef) (trade.AcceptedOrder, error) {
+	if err := a.foreign(c); err != nil {
+		return trade.AcceptedOrder{}, err
+	}
+	accepted, err := a.Attempts.AcceptedOrder(ctx, c)
+	switch {
+	case err != nil:
+		return accepted, final(err)
+	case accepted.OrderID == "":
+		return accepted, temporal.NewNonRetryableApplicationError("no order was accepted for "+c.ProposalID, NotAcceptedType, nil)
+	}
+	return accepted, nil
 }
 
-// CancelOrder asks the exchange to cancel an order. A success is a wish, not a
-// fact: only following the order tells how it ended.
+// clockFor reads the exchange's clock where it decides: how long the fills of a
+// final order have been unsettled. A clock that cannot be read decides nothing.
+func (a *Activities) clockFor(ctx context.Context, o trade.Order) time.Time {
+	if !o.Status.Final() || o.Settled() {
+		return time.Time{}
+	}
+	now, err := a.Exchange.Now(ctx)
+	if err != nil {
+		return time.Time{}
+	}
+	return now
+}
+
+// CancelOrder asks the exchange to cancel the accepted order of a claim, once
+// its time is over or somebody asked for it. A success is a wish, not a fact:
+// only following the order tells how it ended.
 func (a *Activities) CancelOrder(ctx context.Context, in OrderInput) error {
 	defer heartbeat.Keep(ctx)()
 	ctx = rate.As(ctx, rate.Urgent)
-	if err := a.foreign(in.Claim); err != nil {
+	accepted, err := a.accepted(ctx, in.Claim)
+	if err != nil {
 		return err
 	}
-	err := a.Exchange.Cancel(ctx, in.Claim.Plan.Market, in.OrderID)
+	if accepted.MayCancel == "" {
+		return errors.New("nobody asked to cancel the order, and its time is not over by the database's clock")
+	}
+	err = a.Exchange.Cancel(ctx, accepted.Market, accepted.OrderID)
 	if errors.Is(err, trade.ErrNotActive) {
 		return nil
 	}

@@ -36,7 +36,13 @@ type desk struct {
 	begun    int
 	recorded []trade.Placing
 	looks    []trade.Look
+	readings []trade.Reading
 	followed int
+
+	accepted  string // the order that the rows say was accepted
+	mayCancel string
+	concluded bool
+	readErr   error
 }
 
 func (d *desk) Now(context.Context) (time.Time, error) { return d.now, d.clockErr }
@@ -50,7 +56,7 @@ func (d *desk) Place(_ context.Context, _ trade.Plan, _ uuid.UUID, deadline time
 	return d.placing
 }
 
-func (d *desk) Look(context.Context, trade.Market, uuid.UUID, time.Time) trade.Look { return d.look }
+func (d *desk) Look(context.Context, trade.Search) trade.Look { return d.look }
 
 func (d *desk) Order(context.Context, trade.Market, string) (trade.Order, error) {
 	return d.order, d.orderErr
@@ -58,32 +64,54 @@ func (d *desk) Order(context.Context, trade.Market, string) (trade.Order, error)
 
 func (d *desk) Cancel(context.Context, trade.Market, string) error { return d.cancelErr }
 
-func (d *desk) BeginAttempt(context.Context, trade.Claim, int, time.Time, string) (*trade.Placing, error) {
+func (d *desk) BeginAttempt(context.Context, trade.ClaimRef, int, time.Time, string) (trade.Sending, *trade.Placing, error) {
 	d.begun++
-	return d.answer, d.beginErr
+	return trade.Sending{Plan: plan}, d.answer, d.beginErr
 }
 
-func (d *desk) RecordReply(_ context.Context, _ trade.Claim, _ int, p trade.Placing) error {
+func (d *desk) RecordReply(_ context.Context, _ trade.ClaimRef, _ int, p trade.Placing, _ string) error {
 	d.recorded = append(d.recorded, p)
 	return d.recordErr
 }
 
-func (d *desk) RecordLook(_ context.Context, _ trade.Claim, _ int, l trade.Look) error {
+func (d *desk) LookupOf(context.Context, trade.ClaimRef, int) (*trade.Search, error) {
+	if d.concluded {
+		return nil, d.readErr
+	}
+	return &trade.Search{Market: plan.Market}, d.readErr
+}
+
+func (d *desk) RecordLook(_ context.Context, _ trade.ClaimRef, _ int, l trade.Look) error {
 	d.looks = append(d.looks, l)
 	return d.recordErr
 }
 
-func (d *desk) Followed(context.Context, trade.Claim) error { d.followed++; return d.followErr }
+func (d *desk) AcceptedOrder(context.Context, trade.ClaimRef) (trade.AcceptedOrder, error) {
+	return trade.AcceptedOrder{Market: plan.Market, OrderID: d.accepted, MayCancel: d.mayCancel}, d.readErr
+}
+
+func (d *desk) RecordReading(_ context.Context, _ trade.ClaimRef, r trade.Reading) error {
+	d.readings = append(d.readings, r)
+	return d.recordErr
+}
+
+func (d *desk) Followed(_ context.Context, _ trade.ClaimRef, o trade.Order, now time.Time, _ string) (*trade.Order, error) {
+	d.followed++
+	e := trade.Execution{Attempts: []trade.Attempt{{Number: 1, Outcome: trade.ConcludedAccepted, OrderID: d.accepted}}}
+	changes, _ := e.Follow(o, now)
+	return changes.Final, d.followErr
+}
 
 var (
 	amount  = decimal.RequireFromString("0.001")
-	claim   = trade.Claim{ExecutionID: 1, ProposalID: "p", AccountID: "paper", Plan: trade.Plan{Market: "BTC-EUR", Side: trade.Buy, Amount: &amount}}
+	plan    = trade.Plan{Market: "BTC-EUR", Side: trade.Buy, Amount: &amount}
+	claim   = trade.ClaimRef{ExecutionID: 1, ProposalID: "p", AccountID: "paper"}
 	placed  = trade.Order{OrderID: "o1", Market: "BTC-EUR", Side: trade.Buy, Amount: amount, Status: "filled"}
 	success = trade.Placing{Reply: trade.Accepted, Order: &placed}
 )
 
 func newDesk() *desk {
-	return &desk{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), look: trade.Look{Sighting: trade.NotThere}, placing: success}
+	return &desk{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), look: trade.Look{Sighting: trade.NotThere, ExchangeTime: time.Unix(1, 0)}, placing: success, accepted: "o1", mayCancel: "it was asked for"}
 }
 
 func (d *desk) activities() *Activities {
@@ -168,9 +196,21 @@ func TestAClaimOfAnotherAccountIsRefusedForGood(t *testing.T) {
 	require.Zero(t, d.begun+d.sent)
 }
 
+// While the exchange does not answer nothing is known, and no lookup is spent.
+func TestWhileTheExchangeIsSilentNoLookupIsSpent(t *testing.T) {
+	d := newDesk()
+	d.look = trade.Look{Sighting: trade.Inconclusive, Detail: "banned"}
+	_, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
+	var silent *temporal.ApplicationError
+	require.ErrorAs(t, err, &silent)
+	require.Equal(t, SilentType, silent.Type())
+	require.False(t, silent.NonRetryable())
+	require.Empty(t, d.looks)
+}
+
 func TestFindOrderWritesDownEveryLook(t *testing.T) {
 	d := newDesk()
-	d.look = trade.Look{Sighting: trade.Inconclusive, Detail: "503"}
+	d.look = trade.Look{Sighting: trade.Inconclusive, ExchangeTime: d.now, Detail: "503"}
 	look, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
 	require.NoError(t, err)
 	require.Equal(t, []trade.Look{look}, d.looks)
@@ -191,7 +231,7 @@ func TestFollowOrderAsksAgainUntilTheOrderIsFinalAndSettled(t *testing.T) {
 	d.order = trade.Order{OrderID: "o1", Status: "filled", FilledAmount: amount, UpdatedAt: d.now, Fills: []trade.Fill{{Amount: amount}}}
 	_, err = follow()
 	require.Error(t, err, "a fill without its fee is waited for")
-	d.now = d.now.Add(settlePatience + time.Second)
+	d.now = d.now.Add(3 * time.Minute)
 	o, err := follow()
 	require.NoError(t, err, "but not for ever")
 	require.Equal(t, "o1", o.OrderID)
@@ -229,4 +269,36 @@ func TestReadOrderWithoutAnIDReadsOnlyTheClock(t *testing.T) {
 	reading, err := d.activities().ReadOrder(context.Background(), OrderInput{Claim: claim})
 	require.NoError(t, err)
 	require.Equal(t, OrderReading{ExchangeNow: d.now}, reading)
+	require.Equal(t, []trade.Reading{{ExchangeTime: d.now}}, d.readings)
+}
+
+func TestReadOrderWritesDownAlsoWhatItCouldNotRead(t *testing.T) {
+	d := newDesk()
+	d.orderErr = errors.New("240: no such order")
+	_, err := d.activities().ReadOrder(context.Background(), OrderInput{Claim: claim, OrderID: "o9"})
+	require.ErrorContains(t, err, "240")
+	require.Equal(t, []trade.Reading{{OrderID: "o9", ExchangeTime: d.now, Problem: "240: no such order"}}, d.readings)
+}
+
+func TestOnlyAnAttemptInDoubtIsLookedFor(t *testing.T) {
+	d := newDesk()
+	d.concluded = true
+	look, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
+	require.NoError(t, err)
+	require.Equal(t, trade.Inconclusive, look.Sighting)
+	require.Empty(t, d.looks)
+}
+
+// An input may name any order; only the accepted one is followed or cancelled.
+func TestOnlyTheAcceptedOrderIsFollowedAndCancelledAndThatOnlyWhenItMayBe(t *testing.T) {
+	d := newDesk()
+	d.mayCancel = ""
+	require.ErrorContains(t, d.activities().CancelOrder(context.Background(), OrderInput{Claim: claim, OrderID: "o1"}), "nobody asked")
+	d.accepted = ""
+	_, err := d.activities().FollowOrder(context.Background(), OrderInput{Claim: claim, OrderID: "o1"})
+	for _, err := range []error{err, d.activities().CancelOrder(context.Background(), OrderInput{Claim: claim, OrderID: "o1"})} {
+		var refusal *temporal.ApplicationError
+		require.ErrorAs(t, err, &refusal)
+		require.Equal(t, NotAcceptedType, refusal.Type())
+	}
 }

@@ -42,14 +42,14 @@ func (a *Activities) attempt(ctx context.Context, in AttemptInput) trade.Placing
 		return a.withoutRow(ctx, in, err)
 	}
 	deadline := now.Add(trade.AccessWindow)
-	answer, err := a.Attempts.BeginAttempt(ctx, in.Claim, in.Number, deadline, a.Worker)
+	sending, answer, err := a.Attempts.BeginAttempt(ctx, in.Claim, in.Number, deadline, a.Worker)
 	if err != nil {
 		return unknown("the attempt may have begun: %v", err)
 	}
 	if answer != nil {
 		return *answer
 	}
-	return a.writeDown(ctx, in, a.send(ctx, in.Claim, deadline))
+	return a.writeDown(ctx, in, a.send(ctx, sending, deadline))
 }
 
 // withoutRow is an exchange that cannot tell the time: nothing was sent, and
@@ -61,20 +61,20 @@ func (a *Activities) withoutRow(_ context.Context, in AttemptInput, err error) t
 
 // send looks first: what is there already is adopted, and where looking fails
 // nothing is sent.
-func (a *Activities) send(ctx context.Context, c trade.Claim, deadline time.Time) trade.Placing {
+func (a *Activities) send(ctx context.Context, s trade.Sending, deadline time.Time) trade.Placing {
 	// A look that waits for its turns until nothing may be sent is in vain.
 	looking, done := context.WithTimeout(ctx, trade.AccessWindow)
 	defer done()
-	look := a.Exchange.Look(looking, c.Plan.Market, c.ClientOrderID, c.ClaimedAt.Add(-lookBack))
+	look := a.Exchange.Look(looking, s.Search)
 	switch {
-	case look.Sighting == trade.Found && len(look.Orders) == 1 && c.Plan.Matches(look.Orders[0]):
+	case look.Sighting == trade.Found && len(look.Orders) == 1 && s.Plan.Matches(look.Orders[0]):
 		return trade.Placing{Reply: trade.Accepted, Message: "was there already", Order: &look.Orders[0]}
 	case look.Sighting == trade.Found:
 		return unknown("the exchange has %d orders under this ID, not as planned", len(look.Orders))
 	case look.Sighting != trade.NotThere:
 		return trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable), Message: "looking first: " + look.Detail}
 	}
-	return a.Exchange.Place(ctx, c.Plan, c.ClientOrderID, deadline)
+	return a.Exchange.Place(ctx, s.Plan, s.Search.ClientOrderID, deadline)
 }
 
 // writeDown makes the answer a fact. An answer that is not written down is
@@ -82,7 +82,7 @@ func (a *Activities) send(ctx context.Context, c trade.Claim, deadline time.Time
 func (a *Activities) writeDown(ctx context.Context, in AttemptInput, placing trade.Placing) trade.Placing {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyPatience)
 	defer cancel()
-	if err := a.Attempts.RecordReply(ctx, in.Claim, in.Number, placing); err != nil {
+	if err := a.Attempts.RecordReply(ctx, in.Claim, in.Number, placing, a.Worker); err != nil {
 		a.Log.Warn("reply not written down", "proposal", in.Claim.ProposalID, "reply", placing.Reply, "error", err)
 		return unknown("the answer %q could not be written down: %v", placing.Reply, err)
 	}

@@ -24,19 +24,21 @@ const (
 	Cancel        = "Cancel"
 	StoreOverride = "StoreOverride"
 	Resolve       = "Resolve"
+	NoteRefusal   = "NoteRefusal"
 )
 
 // Records is where proposals, executions and attempts are kept.
 type Records interface {
 	ReadState(ctx context.Context, proposalID string) (trade.Life, error)
 	Preflight(ctx context.Context, req trade.Request) (trade.Decision, error)
-	Conclude(ctx context.Context, c trade.Claim, number int) (trade.Finding, error)
-	RecordOrder(ctx context.Context, c trade.Claim, o trade.Order) error
-	FailExecution(ctx context.Context, c trade.Claim, failure trade.Failure) error
+	Conclude(ctx context.Context, c trade.ClaimRef, number int) (trade.Finding, error)
+	RecordOrder(ctx context.Context, c trade.ClaimRef) (trade.Recorded, error)
+	FailExecution(ctx context.Context, c trade.ClaimRef, number int) (trade.Status, error)
 	Expire(ctx context.Context, proposalID string) (trade.Status, error)
 	Cancel(ctx context.Context, proposalID, actor, reason string) (trade.Status, error)
 	StoreOverride(ctx context.Context, o trade.Override, via string) (string, error)
-	Resolve(ctx context.Context, c trade.Claim, number int, w trade.Word) (string, error)
+	Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Wish) (string, error)
+	NoteRefusal(ctx context.Context, proposalID, signal, problem string) error
 }
 
 // Counter counts what happened, for the metrics. A nil one counts nothing.
@@ -71,8 +73,8 @@ func (a *Activities) Preflight(ctx context.Context, req trade.Request) (trade.De
 
 // AttemptInput names one attempt of a claim.
 type AttemptInput struct {
-	Claim  trade.Claim `json:"claim"`
-	Number int         `json:"number"`
+	Claim  trade.ClaimRef `json:"claim"`
+	Number int            `json:"number"`
 }
 
 // Conclude gives an attempt its verdict, if the looks so far allow one.
@@ -84,31 +86,31 @@ func (a *Activities) Conclude(ctx context.Context, in AttemptInput) (trade.Findi
 	return f, final(err)
 }
 
-// RecordInput is the end of an accepted order.
+// RecordInput names a claim whose order has ended.
 type RecordInput struct {
-	Claim trade.Claim `json:"claim"`
-	Order trade.Order `json:"order"`
+	Claim trade.ClaimRef `json:"claim"`
 }
 
-// RecordOrder writes fills, trade, execution, proposal and audit.
-func (a *Activities) RecordOrder(ctx context.Context, in RecordInput) error {
-	return final(a.Records.RecordOrder(ctx, in.Claim, in.Order))
+// RecordOrder writes trade, execution, proposal and audit of an order that role
+// orders has seen end. An execution that is not EXECUTED after it has no end
+// yet.
+func (a *Activities) RecordOrder(ctx context.Context, in RecordInput) (trade.Recorded, error) {
+	r, err := a.Records.RecordOrder(ctx, in.Claim)
+	return r, final(err)
 }
 
-// FailInput is the end of an execution that placed nothing.
+// FailInput names a claim that placed nothing, and its last attempt.
 type FailInput struct {
-	Claim   trade.Claim   `json:"claim"`
-	Failure trade.Failure `json:"failure"`
+	Claim  trade.ClaimRef `json:"claim"`
+	Number int            `json:"number"`
 }
 
 // FailExecution ends an execution that placed nothing, and returns what that
-// made of its proposal: somebody may have given it up unheard by the caller.
+// made of its proposal: somebody may have given it up unheard by the caller, or
+// an attempt be in doubt that the caller does not know of.
 func (a *Activities) FailExecution(ctx context.Context, in FailInput) (trade.Status, error) {
-	if err := a.Records.FailExecution(ctx, in.Claim, in.Failure); err != nil {
-		return "", final(err)
-	}
-	life, err := a.Records.ReadState(ctx, in.Claim.ProposalID)
-	return life.Proposal.Status, final(err)
+	status, err := a.Records.FailExecution(ctx, in.Claim, in.Number)
+	return status, final(err)
 }
 
 // Expire closes a proposal whose time is over, and returns its status.
@@ -142,18 +144,35 @@ func (a *Activities) StoreOverride(ctx context.Context, in OverrideInput) (strin
 	return problem, final(err)
 }
 
-// ResolveInput is a person's word on an unresolved order.
+// ResolveInput is a person's wish about an unresolved order. What is so at the
+// exchange is not in it: role orders has written that down.
 type ResolveInput struct {
-	trade.Word
-
-	Claim  trade.Claim `json:"claim"`
-	Number int         `json:"number"`
+	Claim   trade.ClaimRef `json:"claim"`
+	Number  int            `json:"number"`
+	OrderID string         `json:"orderId,omitempty"` // the order that it is; empty: there is none
+	Actor   string         `json:"actor"`
+	Reason  string         `json:"reason"`
+	Problem string         `json:"problem,omitempty"` // what stood against it before
 }
 
-// Resolve takes a person's word, or says what stands against it.
+// Resolve takes a person's wish, or says what stands against it.
 func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (string, error) {
-	problem, err := a.Records.Resolve(ctx, in.Claim, in.Number, in.Word)
+	problem, err := a.Records.Resolve(ctx, in.Claim, in.Number, trade.Wish{
+		OrderID: in.OrderID, Actor: in.Actor, Reason: in.Reason, Problem: in.Problem,
+	})
 	return problem, final(err)
+}
+
+// RefusalInput is a signal to a proposal that was refused.
+type RefusalInput struct {
+	ProposalID string `json:"proposalId"`
+	Signal     string `json:"signal"`
+	Problem    string `json:"problem"`
+}
+
+// NoteRefusal keeps a refused signal in the audit.
+func (a *Activities) NoteRefusal(ctx context.Context, in RefusalInput) error {
+	return final(a.Records.NoteRefusal(ctx, in.ProposalID, in.Signal, in.Problem))
 }
 
 // Types of the errors that asking again cannot cure.

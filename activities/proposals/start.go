@@ -18,25 +18,36 @@ type Births struct {
 	Lives Starter
 	Open  interface {
 		SeenWorkflow(ctx context.Context, proposalID string) error
+		// ExecutedByScan names the scan that wrote a proposal which its user's
+		// policy lets execute without a person; else it is empty.
+		ExecutedByScan(ctx context.Context, proposalID string) (string, error)
 	}
 }
 
-// StartInput is a stored proposal, and whether its user's policy lets it
-// execute without a person.
+// StartInput names a stored proposal, and says whether it shall execute without
+// a person.
 type StartInput struct {
 	ProposalID string `json:"proposalId"`
-	Actor      string `json:"actor"`
 	Execute    bool   `json:"execute"`
 }
 
 // StartProposal starts a proposal's workflow, which outlives whoever asks. One
-// that runs already is left alone, but for the request to execute.
+// that runs already is left alone, but for the request to execute, which is made
+// only if the rows say that a scan may make it. Anybody may call it.
 func (b *Births) StartProposal(ctx context.Context, in StartInput) error {
+	actor, err := "", error(nil)
 	if in.Execute {
-		if err := b.Lives.Execute(ctx, in.ProposalID, in.Actor); err != nil {
-			return err
-		}
-	} else if _, err := b.Lives.Ensure(ctx, in.ProposalID); err != nil {
+		actor, err = b.Open.ExecutedByScan(ctx, in.ProposalID)
+	}
+	switch {
+	case err != nil:
+		return err
+	case actor != "":
+		err = b.Lives.Execute(ctx, in.ProposalID, actor)
+	default:
+		_, err = b.Lives.Ensure(ctx, in.ProposalID)
+	}
+	if err != nil {
 		return err
 	}
 	return b.Open.SeenWorkflow(ctx, in.ProposalID)

@@ -177,12 +177,20 @@ func TestLostAnswerIsLookedUpInTheRecords(t *testing.T) {
 	d := newDoor(t)
 	d.tradable()
 	lost := errors.New("connection reset")
+	refuse := func(c trade.Claim) {
+		_, _, err := d.owner.BeginAttempt(ctx, c.Ref(), c.NextAttempt, d.now.Add(time.Minute), "test")
+		require.NoError(t, err)
+		require.NoError(t, d.owner.RecordReply(ctx, c.Ref(), c.NextAttempt, trade.Placing{Reply: trade.Refused, Code: "205", Message: "no"}, "test"))
+		_, err = d.owner.FailExecution(ctx, c.Ref(), c.NextAttempt)
+		require.NoError(t, err)
+	}
 	record := func(c trade.Claim) {
 		o := trade.Order{OrderID: "o-" + c.ProposalID, ClientOrderID: c.ClientOrderID.String(), Market: c.Plan.Market, Side: c.Plan.Side, Status: "filled", UpdatedAt: d.now}
-		_, err := d.owner.BeginAttempt(ctx, c, 1, d.now.Add(time.Minute), "test")
+		_, _, err := d.owner.BeginAttempt(ctx, c.Ref(), 1, d.now.Add(time.Minute), "test")
 		require.NoError(t, err)
-		require.NoError(t, d.owner.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Accepted, Order: &o}))
-		require.NoError(t, d.owner.RecordOrder(ctx, c, o))
+		require.NoError(t, d.owner.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+		_, err = d.owner.RecordOrder(ctx, c.Ref())
+		require.NoError(t, err)
 	}
 	for _, c := range []struct {
 		name   string
@@ -197,12 +205,10 @@ func TestLostAnswerIsLookedUpInTheRecords(t *testing.T) {
 			record(*d.claim(id, updateID, req).Claim)
 		}, 200, ""},
 		{"refused", func(id, updateID string, req workflows.ExecuteRequest) {
-			claim := *d.claim(id, updateID, req).Claim
-			require.NoError(t, d.owner.FailExecution(ctx, claim, trade.Failure{Code: trade.ExchangeRefused, ExchangeCode: "205", Message: "no"}))
+			refuse(*d.claim(id, updateID, req).Claim)
 		}, 422, "EXCHANGE_REFUSED"},
 		{"another-was-refused", func(id, _ string, req workflows.ExecuteRequest) {
-			claim := *d.claim(id, "another", req).Claim
-			require.NoError(t, d.owner.FailExecution(ctx, claim, trade.Failure{Code: trade.ExchangeRefused, ExchangeCode: "205", Message: "no"}))
+			refuse(*d.claim(id, "another", req).Claim)
 		}, 503, "WORKFLOWS_UNAVAILABLE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

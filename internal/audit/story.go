@@ -33,6 +33,7 @@ var sentences = map[string]func(Event) (string, error){
 	"order.looked":         told(looked),
 	"order.contradicts":    told(contradicts),
 	"halt.order":           told(cancelledByHalt),
+	"signal.refused":       told(signalRefused),
 }
 
 // Tell says in plain words what e reports. It never fails: a body that is not

@@ -191,3 +191,12 @@ func cancelledByHalt(_ Event, h haltedOrder) string {
 	}
 	return fmt.Sprintf("A halt found order %s %s already, with %s.", h.Order.OrderID, h.Order.Status, filled)
 }
+
+type refusedSignal struct {
+	Signal  string `json:"signal"`
+	Problem string `json:"problem"`
+}
+
+func signalRefused(_ Event, s refusedSignal) string {
+	return fmt.Sprintf("A signal %q was refused: %s.", s.Signal, s.Problem)
+}

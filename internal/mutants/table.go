@@ -51,15 +51,14 @@ var table = []mutant{
 	},
 	{
 		name: "no void on conclusion", why: "a frozen worker begins an attempt that was given up",
-		file: "internal/postgres/lives.go",
-		old:  "\t\treturn voidAttempt(ctx, tx, e, number)\n",
-		new:  "\t\t_ = voidAttempt\n\t\treturn trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: neverBegan}, nil\n",
-		pkg:  "./internal/postgres", test: "TestAttemptThatNeverBeganIsVoidAndAZombieCannotUseIt",
+		file: "internal/trade/execution.go",
+		old:  "return Changes{Begun: &void}, found", new: "return Changes{}, found",
+		pkg: "./internal/postgres", test: "TestAttemptThatNeverBeganIsVoidAndAZombieCannotUseIt",
 	},
 	{
 		name: "sent without looking first", why: "an order that is there already is placed again",
 		file: "activities/orders/place.go",
-		old:  "\tcase look.Sighting == trade.Found && len(look.Orders) == 1 && c.Plan.Matches(look.Orders[0]):\n", new: "\tcase false:\n",
+		old:  "\tcase look.Sighting == trade.Found && len(look.Orders) == 1 && s.Plan.Matches(look.Orders[0]):\n", new: "\tcase false:\n",
 		pkg: "./activities/orders", test: "TestAnOrderThatIsThereAlreadyIsAdopted",
 	},
 	{
@@ -162,6 +161,56 @@ var table = []mutant{
 		file: "internal/postgres/deliveries.go",
 		old:  "x.rule_id = d.rule_id AND x.proposal_id = d.proposal_id AND x.event_id < d.event_id", new: "false",
 		pkg: "./internal/postgres", test: "TestALaterEventOfAProposalWaitsForTheEarlierOne",
+	},
+	{
+		name: "an attempt of a claim that is not in force", why: "a stranger, or a run of yesterday, spends another's claim",
+		file: "internal/trade/execution.go", old: "SameClaim: requestID == e.RequestID", new: "SameClaim: true",
+		pkg: "./internal/postgres", test: "TestAttemptNeedsItsClaimInForce",
+	},
+	{
+		name: "an attempt out of turn", why: "a stranger takes a number, and the workflow's own attempt has no place",
+		file: "internal/trade/execution.go", old: "OutOfTurn: number != e.NextAttempt()", new: "OutOfTurn: false",
+		pkg: "./internal/postgres", test: "TestOnlyTheNextNumberBegins",
+	},
+	{
+		name: "a wish judged by a reading of another", why: "an invented clock says that a hidden order is absent",
+		file: "internal/trade/execution.go", old: "r == nil || r.OrderID != w.OrderID || f.Now.Sub(r.ReadAt) > maxReadingAge", new: "r == nil",
+		pkg: "./internal/postgres", test: "TestAWishIsJudgedByWhatRoleOrdersHasJustRead",
+	},
+	{
+		name: "an order taken for two proposals", why: "the other proposal can never be recorded",
+		file: "migrations/0014_order_facts.sql", old: "CREATE UNIQUE INDEX order_attempts_one_order", new: "CREATE INDEX order_attempts_one_order",
+		pkg: "./internal/postgres", test: "TestAnOrderIsNeverTakenForTwoProposals",
+	},
+	{
+		name: "what an order filled written by who concludes", why: "a forged end is recorded, and a trade counts for nothing",
+		file: "migrations/0014_order_facts.sql", old: "REVOKE INSERT ON interlock.order_fills FROM interlock_proposals;\n", new: "",
+		pkg: "./internal/postgres", test: "TestEachFactIsWrittenByTheRolesThatTheDocumentNamesAndByNobodyElse",
+	},
+	{
+		name: "an order recorded that was not accepted", why: "another order's fills are taken for the proposal's",
+		file: "internal/trade/execution.go", old: "case e.Final.OrderID != e.Accepted():", new: "case false:",
+		pkg: "./internal/postgres", test: "TestAnOrderThatWasNotAcceptedIsNotRecorded",
+	},
+	{
+		name: "failed while an attempt is in doubt", why: "the proposal is executed again beside an order that may come",
+		file: "internal/trade/execution.go", old: "if !e.Status.Claimed() || e.alive() != nil {", new: "if !e.Status.Claimed() {",
+		pkg: "./internal/postgres", test: "TestAFailureIsWhatTheRowsSay",
+	},
+	{
+		name: "looked only back to the claim in force", why: "an order of an earlier attempt is taken for absent",
+		file: "internal/trade/execution.go", old: "if a.BegunAt.Before(since) {", new: "if false {",
+		pkg: "./internal/postgres", test: "TestALookupReachesBackToTheFirstAttemptAndKnowsOthersOrders",
+	},
+	{
+		name: "an order without an ID taken for a stranger's", why: "an order that the exchange shows without our ID is taken for absent",
+		file: "internal/bitvavo/orders/look.go", old: "case s.couldBe(o):", new: "case false:",
+		pkg: "./internal/bitvavo/orders", test: "TestAnOrderOfOursWithoutAClientOrderIDIsADoubt",
+	},
+	{
+		name: "regular activities of role proposals", why: "whoever reaches Temporal claims, concludes and records",
+		file: "worker/roles.go", old: ", LocalActivityWorkerOnly: true,", new: ",",
+		pkg: "./worker", test: "TestWhatIsSentIsTheRowsPlanWhateverAnInputSays",
 	},
 	{
 		name: "numbers of a lost future used again", why: "a receiver takes a new event for one that it has seen",

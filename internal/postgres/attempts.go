@@ -2,7 +2,7 @@ package postgres
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -12,136 +12,112 @@ import (
 	"interlock/internal/trade"
 )
 
+// What role orders writes: attempts, replies, lookups, readings, the end of an
+// order. It concludes nothing.
+
 // BeginAttempt opens attempt number of a claim before its first byte may
 // leave. The deadline is an instant of the exchange's clock and never moves.
 //
-// It returns nil when the caller now owns the attempt and must send or
-// conclude it. Otherwise it returns what the caller must answer instead: the
-// recorded outcome of an attempt that already exists, or why none may begin;
-// Unknown when an earlier life of this database may have begun it.
+// It returns what to send when the caller now owns the attempt and must send or
+// conclude it. Otherwise the answer is what the caller must answer instead.
 // After an error the attempt may or may not exist, so the answer is unknown.
-func (s *Store) BeginAttempt(ctx context.Context, c trade.Claim, number int, deadline time.Time, worker string) (*trade.Placing, error) {
+func (s *Store) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.Placing, error) {
+	var sending trade.Sending
 	var answer *trade.Placing
-	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-		answer, err = beginAttempt(ctx, tx, c, number, deadline, worker)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("begin attempt %s/%d: %w", c.ProposalID, number, err)
-	}
-	return answer, nil
-}
-
-// beginAttempt takes the trading state's share lock first: a halt that has
-// committed admits no attempt, and a halt that comes now waits for this one.
-func beginAttempt(ctx context.Context, tx pgx.Tx, c trade.Claim, number int, deadline time.Time, worker string) (*trade.Placing, error) {
-	var control trade.TradingState
-	if err := tx.QueryRow(ctx, `SELECT interlock.lock_trading_state($1)`, c.AccountID).Scan(&control); err != nil {
-		return nil, err
-	}
-	execution, err := lockExecution(ctx, tx, c)
-	if err != nil {
-		return nil, err
-	}
-	attempts, err := all[attemptRow](ctx, tx, attemptsSQL, pgx.StrictNamedArgs{"execution": execution.ID})
-	if err != nil {
-		return nil, err
-	}
-	facts, recorded := attemptFacts(execution, attempts, number)
-	if recorded != nil {
-		return recorded, nil
-	}
-	facts.Control, facts.SameClaim = control, execution.RequestID == c.RequestID
-	if err := readAttemptFacts(ctx, tx, execution, &facts); err != nil {
-		return nil, err
-	}
-	lost, err := mayHaveLost(ctx, tx, execution.AccountID, execution.ClaimedAt)
-	if err != nil {
-		return nil, err
-	}
-	if lost {
-		return &trade.Placing{Reply: trade.Unknown, Code: string(trade.ReconcileStale), Message: "this database may be a copy that lacks an attempt of the claim"}, nil
-	}
-	if code, ok := trade.MayAttempt(facts); !ok {
-		return &trade.Placing{Reply: trade.NotSent, Code: string(code), Message: "the attempt was not allowed to begin"}, nil
-	}
-	return nil, insertAttempt(ctx, tx, execution, number, deadline, worker)
-}
-
-// attemptFacts reads the attempts that exist. One with this number answers for
-// itself: whoever meets it sends nothing.
-func attemptFacts(e executionRow, attempts []attemptRow, number int) (trade.AttemptFacts, *trade.Placing) {
-	f := trade.AttemptFacts{Status: trade.Status(e.Status), ClaimedAt: e.ClaimedAt}
-	for _, a := range attempts {
-		switch {
-		case a.Number == number:
-			p := a.placing()
-			return f, &p
-		case a.Number > number:
-			f.LaterExists = true
-		case a.Verdict == nil || a.accepted():
-			f.EarlierInDoubt = true
-		}
-	}
-	return f, nil
-}
-
-const attemptFactsSQL = `
-	SELECT clock_timestamp(), expires_at, cancel_actor IS NOT NULL FROM interlock.trade_proposals WHERE id = @proposal`
-
-func readAttemptFacts(ctx context.Context, tx pgx.Tx, e executionRow, f *trade.AttemptFacts) (err error) {
-	row := tx.QueryRow(ctx, attemptFactsSQL, pgx.StrictNamedArgs{"proposal": e.ProposalID})
-	if err := row.Scan(&f.Now, &f.ExpiresAt, &f.CancelRequested); err != nil {
-		return err
-	}
-	if f.Plan, err = e.plan(); err != nil {
-		return err
-	}
-	f.Price, _, err = marketFact(ctx, tx, e.AccountID, trade.Market(e.Market))
-	return err
-}
-
-// insertAttemptSQL relies on two constraints: the number is unique, and at
-// most one attempt of an execution is in doubt or accepted.
-const insertAttemptSQL = `
-	INSERT INTO interlock.order_attempts (execution_id, number, request_id, deadline, begun_by)
-	VALUES (@execution, @number, @request, @deadline, @worker)`
-
-func insertAttempt(ctx context.Context, tx pgx.Tx, e executionRow, number int, deadline time.Time, worker string) error {
-	_, err := tx.Exec(ctx, insertAttemptSQL, pgx.StrictNamedArgs{
-		"execution": e.ID, "number": number, "request": e.RequestID, "deadline": deadline, "worker": worker,
-	})
-	if err != nil {
-		return err
-	}
-	return appendAudit(ctx, tx, event{
-		Chain: e.AccountID, Kind: "attempt.begun", User: e.UserID, Proposal: e.ProposalID, Actor: worker,
-		Body: map[string]any{"execution": e.ID, "number": number, "deadline": deadline, "clientOrderId": e.ClientOrderID, "plan": e.Plan},
-	})
-}
-
-const recordReplySQL = `
-	UPDATE interlock.order_attempts SET reply_code = @code, reply_detail = @detail, verdict = @verdict, order_id = @order,
-		concluded_at = CASE WHEN @verdict::text IS NULL THEN NULL ELSE clock_timestamp() END
-	WHERE execution_id = @execution AND number = @number AND verdict IS NULL`
-
-// RecordReply writes down what the exchange answered to an attempt. A sure
-// answer concludes it; an unknown one leaves it in doubt. ErrConflict when the
-// attempt has a verdict already: then that one stands. ErrNotFound when the
-// claim is not in force in this database.
-func (s *Store) RecordReply(ctx context.Context, c trade.Claim, number int, p trade.Placing) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		execution, err := lockClaim(ctx, tx, c)
+		control, err := lockTradingState(ctx, tx, c.AccountID)
 		if err != nil {
 			return err
 		}
-		if err := recordReply(ctx, tx, execution.ID, number, p); err != nil {
+		e, err := lockExecution(ctx, tx, c)
+		if err != nil {
 			return err
 		}
-		return appendAudit(ctx, tx, event{
-			Chain: execution.AccountID, Kind: "attempt.replied", User: execution.UserID, Proposal: execution.ProposalID,
-			Body: map[string]any{"execution": execution.ID, "number": number, "placing": p},
-		})
+		facts, err := e.attemptFacts(ctx, control)
+		if err != nil {
+			return err
+		}
+		changes, instead := e.Begin(c.RequestID, number, deadline, worker, facts)
+		if answer = instead; answer != nil {
+			return nil
+		}
+		sending, err = e.begin(ctx, *changes.Begun)
+		return err
+	})
+	if err != nil {
+		return sending, nil, fmt.Errorf("begin attempt %s/%d: %w", c.ProposalID, number, err)
+	}
+	return sending, answer, nil
+}
+
+func (e locked) begin(ctx context.Context, a trade.Attempt) (trade.Sending, error) {
+	if err := e.insertAttempt(ctx, a); err != nil {
+		return trade.Sending{}, err
+	}
+	search, err := e.search(ctx)
+	if err != nil {
+		return trade.Sending{}, err
+	}
+	return trade.Sending{Plan: e.Plan, Search: search}, e.audit(ctx, "attempt.begun", a.BegunBy, map[string]any{
+		"number": a.Number, "deadline": a.Deadline, "clientOrderId": e.ClientOrderID, "plan": e.Plan,
+	})
+}
+
+const othersOrdersSQL = `
+	SELECT coalesce(array_agg(order_id), '{}') FROM interlock.order_attempts
+	WHERE account_id = $1 AND market = $2 AND order_id IS NOT NULL AND execution_id <> $3 AND begun_at > $4`
+
+// search is what a lookup searches, and which orders it shall not take for ours.
+func (e locked) search(ctx context.Context) (trade.Search, error) {
+	search := e.Search()
+	err := e.tx.QueryRow(ctx, othersOrdersSQL, e.AccountID, string(e.Plan.Market), e.ID, search.Since).Scan(&search.Known)
+	return search, err
+}
+
+// LookupOf returns what to search for an attempt in doubt; nil when it is not
+// in doubt. ErrNotFound when the claim is not in force in this database.
+func (s *Store) LookupOf(ctx context.Context, c trade.ClaimRef, number int) (*trade.Search, error) {
+	var search *trade.Search
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := readClaim(ctx, tx, c)
+		if err != nil || !e.InDoubt(number) {
+			return err
+		}
+		found, err := e.search(ctx)
+		search = &found
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lookup of %s/%d: %w", c.ProposalID, number, err)
+	}
+	return search, nil
+}
+
+const recordReplySQL = `
+	UPDATE interlock.order_attempts SET reply = @reply, reply_code = @code, reply_detail = @detail, order_id = @order
+	WHERE execution_id = @execution AND number = @number AND verdict IS NULL`
+
+// RecordReply writes down what the exchange answered to an attempt, and the
+// order's end when the answer shows it. A sure answer concludes the attempt; an
+// unknown one leaves it in doubt. ErrConflict when the attempt has an outcome
+// already: then that one stands. ErrNotFound when the claim is not in force.
+func (s *Store) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.Placing, worker string) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := lockClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		changes, err := e.Reply(number, p)
+		if err != nil {
+			return err
+		}
+		if err := e.writeReply(ctx, p.Reply, *changes.Concluded); err != nil {
+			return err
+		}
+		if err := e.writeFinal(ctx, changes.Final, worker); err != nil {
+			return err
+		}
+		return e.audit(ctx, "attempt.replied", "", map[string]any{"number": number, "placing": p})
 	})
 	if err != nil {
 		return fmt.Errorf("record reply %s/%d: %w", c.ProposalID, number, err)
@@ -149,24 +125,167 @@ func (s *Store) RecordReply(ctx context.Context, c trade.Claim, number int, p tr
 	return nil
 }
 
-func recordReply(ctx context.Context, tx pgx.Tx, execution int64, number int, p trade.Placing) error {
-	var verdict, order *string
-	if v := string(p.Conclusive()); v != "" {
-		verdict = &v
-	}
-	if p.Reply == trade.Accepted {
-		if p.Order == nil || p.Order.OrderID == "" {
-			return errors.New("an accepted order without an ID")
-		}
-		order = &p.Order.OrderID
-	}
-	tag, err := tx.Exec(ctx, recordReplySQL, pgx.StrictNamedArgs{
-		"execution": execution, "number": number, "code": p.Code, "detail": shorten(p.Message), "verdict": verdict, "order": order,
+func (e locked) writeReply(ctx context.Context, reply trade.Reply, a trade.Attempt) error {
+	tag, err := e.tx.Exec(ctx, recordReplySQL, pgx.StrictNamedArgs{
+		"execution": e.ID, "number": a.Number, "reply": string(reply), "code": a.Code, "detail": shorten(a.Message), "order": textOrNull(a.OrderID),
 	})
 	if err == nil && tag.RowsAffected() != 1 {
-		err = fmt.Errorf("%w: the attempt has a verdict", ErrConflict)
+		err = fmt.Errorf("%w: attempt %d has an outcome", ErrConflict, a.Number)
 	}
 	return err
+}
+
+const insertFinalSQL = `
+	INSERT INTO interlock.final_orders (execution_id, order_id, body, seen_by) VALUES (@execution, @order, @body, @worker)`
+
+// insertFillSQL refuses a fill that is there already: another execution's is a
+// contradiction, and this one's end is written once.
+const insertFillSQL = `
+	INSERT INTO interlock.order_fills
+		(account_id, market, fill_id, execution_id, order_id, amount, price, fee, fee_currency, taker, filled_at)
+	VALUES (@account, @market, @fill, @execution, @order, @amount, @price, @fee, @currency, @taker, @at)`
+
+// writeFinal writes the end of an order with its fills; nothing for nil.
+func (e locked) writeFinal(ctx context.Context, o *trade.Order, worker string) error {
+	if o == nil {
+		return nil
+	}
+	body, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	args := pgx.StrictNamedArgs{"execution": e.ID, "order": o.OrderID, "body": storable(string(body)), "worker": worker}
+	if _, err := e.tx.Exec(ctx, insertFinalSQL, args); err != nil {
+		return err
+	}
+	for _, f := range o.Fills {
+		_, err := e.tx.Exec(ctx, insertFillSQL, pgx.StrictNamedArgs{
+			"account": e.AccountID, "market": string(e.Plan.Market), "fill": f.ID, "execution": e.ID, "order": o.OrderID,
+			"amount": f.Amount, "price": f.Price, "fee": f.Fee, "currency": f.FeeCurrency, "taker": f.Taker, "at": f.At,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const followedSQL = `UPDATE interlock.trade_executions SET followed_at = clock_timestamp() WHERE id = $1`
+
+// AcceptedOrder returns the market and ID of the order that was accepted for a
+// claim, and why it may be cancelled now; an empty ID when none was accepted.
+// ErrNotFound when the claim is not in force in this database.
+func (s *Store) AcceptedOrder(ctx context.Context, c trade.ClaimRef) (o trade.AcceptedOrder, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := readClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		facts, err := e.facts(ctx)
+		o = trade.AcceptedOrder{Market: e.Plan.Market, OrderID: e.Accepted(), MayCancel: e.MayCancel(facts)}
+		return err
+	})
+	if err != nil {
+		return o, fmt.Errorf("order of %s: %w", c.ProposalID, err)
+	}
+	return o, nil
+}
+
+// Followed notes that somebody is looking after an open execution, and writes
+// the end of its order when o shows it: then it returns that end. ErrNotFound
+// when the claim is not in force in this database.
+func (s *Store) Followed(ctx context.Context, c trade.ClaimRef, o trade.Order, exchangeNow time.Time, worker string) (final *trade.Order, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := lockClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		if err := e.readFinal(ctx); err != nil {
+			return err
+		}
+		changes, over := e.Follow(o, exchangeNow)
+		if over {
+			if final = changes.Final; final == nil {
+				final = e.Final
+			}
+		}
+		if err := e.writeFinal(ctx, changes.Final, worker); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, followedSQL, e.ID)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("followed %s: %w", c.ProposalID, err)
+	}
+	return final, nil
+}
+
+const insertReadingSQL = `
+	INSERT INTO interlock.order_readings (execution_id, request_id, order_id, body, exchange_time, problem)
+	VALUES (@execution, @request, @order, @body, @at, @problem)`
+
+// RecordReading writes down what was read for a person's wish. ErrNotFound when
+// the claim is not in force in this database.
+func (s *Store) RecordReading(ctx context.Context, c trade.ClaimRef, r trade.Reading) error {
+	var body *string
+	if r.Order != nil {
+		text, err := json.Marshal(r.Order)
+		if err != nil {
+			return err
+		}
+		kept := storable(string(text))
+		body = &kept
+	}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := readClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, insertReadingSQL, pgx.StrictNamedArgs{
+			"execution": e.ID, "request": e.RequestID, "order": shorten(r.OrderID), "body": body,
+			"at": orNull(r.ExchangeTime), "problem": shorten(r.Problem),
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record reading of %s: %w", c.ProposalID, err)
+	}
+	return nil
+}
+
+const insertLookSQL = `
+	INSERT INTO interlock.order_looks (execution_id, number, sighting, exchange_time, orders, detail)
+	VALUES (@execution, @number, @sighting, @at, @orders, @detail)`
+
+// RecordLook writes down one lookup of an attempt's order. ErrNotFound when the
+// claim is not in force in this database.
+func (s *Store) RecordLook(ctx context.Context, c trade.ClaimRef, number int, look trade.Look) error {
+	orders, err := json.Marshal(look.Orders)
+	if err != nil {
+		return err
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := lockClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, insertLookSQL, pgx.StrictNamedArgs{
+			"execution": e.ID, "number": number, "sighting": string(look.Sighting), "at": orNull(look.ExchangeTime),
+			"orders": string(orders), "detail": shorten(look.Detail),
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, followedSQL, e.ID); err != nil {
+			return err
+		}
+		return e.audit(ctx, "order.looked", "", map[string]any{"number": number, "look": look})
+	})
+	if err != nil {
+		return fmt.Errorf("record look %s/%d: %w", c.ProposalID, number, err)
+	}
+	return nil
 }
 
 // shorten keeps what strangers say from filling the database.

@@ -155,13 +155,13 @@ func TestEveryRowOfALifeIsTold(t *testing.T) {
 	d.override(trade.Override{ProposalID: "p", Cooldown: true, Actor: "bert", Reason: "news"})
 	c := *d.ask("p").Claim
 	deadline := time.Now().Add(trade.AccessWindow)
-	_, err = d.BeginAttempt(ctx, c, 1, deadline, "worker-1")
+	_, _, err = d.BeginAttempt(ctx, c.Ref(), 1, deadline, "worker-1")
 	require.NoError(t, err)
 	d.conclude(c, 1)
 	d.look(c, trade.NotThere, deadline)
 	d.look(c, trade.Found, deadline.Add(time.Minute), orderOf(c, "o-1", "filled"))
 	d.conclude(c, 1)
-	require.NoError(t, d.RecordOrder(ctx, c, orderOf(c, "o-1", "filled")))
+	d.record(c, orderOf(c, "o-1", "filled"))
 	events, err := d.as(OperatorRole).AuditOf(ctx, "p")
 	require.NoError(t, err)
 	var told []string

@@ -57,7 +57,8 @@ func (s *Store) TakeCancelOpen(ctx context.Context, account, worker string, leas
 // sentAttemptsSQL is every attempt that may have an order which is not known to
 // be over, or whose request the exchange could still carry out.
 const sentAttemptsSQL = `
-	SELECT e.proposal_id, e.market, e.client_order_id, a.deadline, e.claimed_at,
+	SELECT e.proposal_id, e.market, e.side, e.client_order_id, a.deadline,
+		(SELECT min(f.begun_at) FROM interlock.order_attempts f WHERE f.execution_id = e.id) AS since,
 		coalesce(a.order_id, '') AS order_id, e.ended_at IS NOT NULL AS ended
 	FROM interlock.order_attempts a JOIN interlock.trade_executions e ON e.id = a.execution_id
 	WHERE e.account_id = @account AND (a.verdict IS NULL OR a.verdict = 'accepted')
@@ -69,7 +70,8 @@ type sentAttemptRow struct {
 	Market        string    `db:"market"`
 	ClientOrderID uuid.UUID `db:"client_order_id"`
 	Deadline      time.Time `db:"deadline"`
-	ClaimedAt     time.Time `db:"claimed_at"`
+	Side          string    `db:"side"`
+	Since         time.Time `db:"since"`
 	OrderID       string    `db:"order_id"`
 	Ended         bool      `db:"ended"`
 }
@@ -87,7 +89,7 @@ func (s *Store) SentAttempts(ctx context.Context, c trade.CancelOpen, exchangeNo
 	for i, r := range rows {
 		list[i] = trade.SentAttempt{
 			ProposalID: r.ProposalID, Market: trade.Market(r.Market), ClientOrderID: r.ClientOrderID, Deadline: r.Deadline,
-			ClaimedAt: r.ClaimedAt, OrderID: r.OrderID, Ended: r.Ended,
+			Side: trade.Side(r.Side), Since: r.Since, OrderID: r.OrderID, Ended: r.Ended,
 		}
 	}
 	return list, nil

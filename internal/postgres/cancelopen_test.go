@@ -74,13 +74,13 @@ func TestAttemptsThatMayHaveAnOrderAreListedUntilNoneCanAppear(t *testing.T) {
 	d.claimed("never-begun")
 	deadline := time.Now().Add(trade.AccessWindow).UTC().Truncate(time.Microsecond)
 	for _, c := range []trade.Claim{inDoubt, accepted, refused} {
-		answer, err := d.BeginAttempt(ctx, c, 1, deadline, "test")
+		_, answer, err := d.BeginAttempt(ctx, c.Ref(), 1, deadline, "test")
 		require.NoError(t, err)
 		require.Nil(t, answer)
 	}
 	o := orderOf(accepted, "o-open", "new")
-	require.NoError(t, d.RecordReply(ctx, accepted, 1, trade.Placing{Reply: trade.Accepted, Order: &o}))
-	require.NoError(t, d.RecordReply(ctx, refused, 1, trade.Placing{Reply: trade.Refused, Code: "217"}))
+	require.NoError(t, d.RecordReply(ctx, accepted.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(t, d.RecordReply(ctx, refused.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "217"}, "test"))
 	require.NoError(t, d.HaltAndCancel(ctx, account, "olga", "fear"))
 	wish, s := d.take("w1"), d.as(OrdersRole)
 
@@ -95,8 +95,9 @@ func TestAttemptsThatMayHaveAnOrderAreListedUntilNoneCanAppear(t *testing.T) {
 	}
 	now := list(deadline)
 	require.Len(t, now, 3)
+	require.WithinDuration(t, inDoubt.ClaimedAt, now["doubt"].Since, 10*time.Second)
 	require.Equal(t, trade.SentAttempt{
-		ProposalID: "doubt", Market: "BTC-EUR", ClientOrderID: inDoubt.ClientOrderID, Deadline: deadline, ClaimedAt: inDoubt.ClaimedAt.UTC(),
+		ProposalID: "doubt", Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: inDoubt.ClientOrderID, Deadline: deadline, Since: now["doubt"].Since.UTC(),
 	}, utc(now["doubt"]))
 	require.Equal(t, "o-open", now["accepted"].OrderID)
 	require.False(t, now["accepted"].Ended)
@@ -109,7 +110,7 @@ func TestAttemptsThatMayHaveAnOrderAreListedUntilNoneCanAppear(t *testing.T) {
 }
 
 func utc(a trade.SentAttempt) trade.SentAttempt {
-	a.Deadline, a.ClaimedAt = a.Deadline.UTC(), a.ClaimedAt.UTC()
+	a.Deadline, a.Since = a.Deadline.UTC(), a.Since.UTC()
 	return a
 }
 

@@ -12,16 +12,33 @@ import (
 	"interlock/internal/trade"
 )
 
-// Conclude gives attempt number of a claim its verdict if the looks so far
-// allow one. An attempt without a row is closed as void, so that a worker who
-// wakes up late cannot use it; unless this database may be a copy that lacks the
-// row, then it is in doubt like any other. Otherwise the execution is UNRESOLVED and the
-// result says how long to wait before the next look can help.
-func (s *Store) Conclude(ctx context.Context, c trade.Claim, number int) (trade.Finding, error) {
+// What role proposals writes: outcomes of attempts, and the end of executions.
+// It believes rows only, whatever its caller says.
+
+// Conclude gives attempt number of a claim its outcome if the lookups so far
+// allow one, as trade.Execution.Conclude says. ErrNotFound when the claim is
+// not in force in this database.
+func (s *Store) Conclude(ctx context.Context, c trade.ClaimRef, number int) (trade.Finding, error) {
 	var f trade.Finding
-	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-		f, err = conclude(ctx, tx, c, number)
-		return err
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := lockClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		facts, err := e.facts(ctx)
+		if err != nil {
+			return err
+		}
+		lookups, err := readLooks(ctx, tx, e.ID, number)
+		if err != nil {
+			return err
+		}
+		var changes trade.Changes
+		changes, f = e.Conclude(number, lookups, facts)
+		if err := e.conclude(ctx, changes); err != nil {
+			return err
+		}
+		return e.auditFinding(ctx, number, changes, f)
 	})
 	if err != nil {
 		return trade.Finding{}, fmt.Errorf("conclude %s/%d: %w", c.ProposalID, number, err)
@@ -29,39 +46,98 @@ func (s *Store) Conclude(ctx context.Context, c trade.Claim, number int) (trade.
 	return f, nil
 }
 
-const attemptSQL = `
-	SELECT ` + attemptColumns + `
-	FROM interlock.order_attempts WHERE execution_id = @execution AND number = @number`
-
-func conclude(ctx context.Context, tx pgx.Tx, c trade.Claim, number int) (trade.Finding, error) {
-	execution, err := lockClaim(ctx, tx, c)
-	if err != nil {
-		return trade.Finding{}, err
+// auditFinding tells a new outcome, and a doubt once.
+func (e locked) auditFinding(ctx context.Context, number int, c trade.Changes, f trade.Finding) error {
+	switch {
+	case f.Concluded && (c.Concluded != nil || c.Begun != nil):
+		return e.audit(ctx, "attempt.concluded", "", map[string]any{"number": number, "finding": f})
+	case c.Status == trade.Unresolved && e.Status != trade.Unresolved:
+		body := map[string]any{"number": number, "deadline": nil, "replyCode": f.Placing.Code, "replyDetail": f.Placing.Message}
+		if deadline := e.Deadline(number, c); !deadline.IsZero() {
+			body["deadline"] = deadline
+		}
+		return e.audit(ctx, "execution.unresolved", "", body)
 	}
-	attempt, err := one[attemptRow](ctx, tx, attemptSQL, pgx.StrictNamedArgs{"execution": execution.ID, "number": number})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return missingAttempt(ctx, tx, execution, number)
-	}
-	if err != nil {
-		return trade.Finding{}, err
-	}
-	if attempt.Verdict != nil {
-		return trade.Finding{Concluded: true, Placing: attempt.placing(), Verdict: trade.Conclusion(*attempt.Verdict)}, nil
-	}
-	return judge(ctx, tx, execution, attempt)
+	return nil
 }
 
-const voidAttemptSQL = `
-	INSERT INTO interlock.order_attempts (execution_id, number, request_id, verdict, concluded_at)
-	VALUES (@execution, @number, @request, 'void', clock_timestamp())`
+const latestReadingSQL = `
+	SELECT r.order_id, r.body, r.exchange_time, r.problem, r.read_at,
+		coalesce((SELECT e.proposal_id FROM interlock.order_attempts a JOIN interlock.trade_executions e ON e.id = a.execution_id
+			WHERE a.account_id = @account AND a.market = @market AND a.order_id = r.order_id AND a.execution_id <> @execution), '') AS taken_by
+	FROM interlock.order_readings r
+	WHERE r.execution_id = @execution AND r.request_id = @request AND r.order_id = @order ORDER BY r.id DESC LIMIT 1`
 
-func voidAttempt(ctx context.Context, tx pgx.Tx, e executionRow, number int) (trade.Finding, error) {
-	f := trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: neverBegan}
-	_, err := tx.Exec(ctx, voidAttemptSQL, pgx.StrictNamedArgs{"execution": e.ID, "number": number, "request": e.RequestID})
-	if err != nil {
-		return f, err
+type readingRow struct {
+	OrderID      string          `db:"order_id"`
+	Body         json.RawMessage `db:"body"`
+	ExchangeTime *time.Time      `db:"exchange_time"`
+	Problem      string          `db:"problem"`
+	ReadAt       time.Time       `db:"read_at"`
+	TakenBy      string          `db:"taken_by"`
+}
+
+// reading is the last one that role orders made for a wish about this order;
+// nil when there is none.
+func (e locked) reading(ctx context.Context, orderID string) (*trade.Reading, error) {
+	row, err := one[readingRow](ctx, e.tx, latestReadingSQL, pgx.StrictNamedArgs{
+		"account": e.AccountID, "market": string(e.Plan.Market), "execution": e.ID, "request": e.RequestID, "order": orderID,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
 	}
-	return f, auditConclusion(ctx, tx, e, number, f)
+	r := &trade.Reading{OrderID: row.OrderID, Problem: row.Problem, ReadAt: row.ReadAt, TakenBy: row.TakenBy}
+	if row.ExchangeTime != nil {
+		r.ExchangeTime = *row.ExchangeTime
+	}
+	if err == nil && row.Body != nil {
+		err = json.Unmarshal(row.Body, &r.Order)
+	}
+	return r, err
+}
+
+// Resolve takes a person's wish about an unresolved order, as
+// trade.Execution.Resolve says; the problem is what stood against it, and the
+// audit keeps both. ErrNotFound when the claim is not in force in this database.
+func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Wish) (problem string, err error) {
+	w.OrderID, w.Actor, w.Reason, w.Problem = shorten(w.OrderID), shorten(w.Actor), shorten(w.Reason), shorten(w.Problem)
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := lockClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		facts, err := e.facts(ctx)
+		if err != nil {
+			return err
+		}
+		reading, err := e.reading(ctx, w.OrderID)
+		if err != nil {
+			return err
+		}
+		var changes trade.Changes
+		changes, problem = e.Resolve(number, w, reading, facts)
+		if err := e.conclude(ctx, changes); err != nil {
+			return err
+		}
+		return e.audit(ctx, "execution.resolve", w.Actor, map[string]any{
+			"number": number, "order": orderWished(w, reading), "reason": w.Reason, "problem": problem,
+		})
+	})
+	if err != nil {
+		return "", fmt.Errorf("resolve %s: %w", c.ProposalID, err)
+	}
+	return problem, nil
+}
+
+// orderWished is the order that a person named, as it was read if it was.
+func orderWished(w trade.Wish, r *trade.Reading) *trade.Order {
+	switch {
+	case w.OrderID == "":
+		return nil
+	case r != nil && r.Order != nil:
+		return r.Order
+	}
+	return &trade.Order{OrderID: w.OrderID}
 }
 
 type lookRow struct {
@@ -126,163 +202,4 @@ func lastLooks(ctx context.Context, q querier, execution int64) ([]trade.Looked,
 		looks = append(looks, trade.Looked{Number: r.Number, At: r.LookedAt, Look: look})
 	}
 	return looks, nil
-}
-
-func judge(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow) (trade.Finding, error) {
-	looks, err := readLooks(ctx, tx, e.ID, a.Number)
-	if err != nil {
-		return trade.Finding{}, err
-	}
-	doubt, now, err := readDoubt(ctx, tx, e, a)
-	if err != nil {
-		return trade.Finding{}, err
-	}
-	verdict, next := trade.Judge(doubt, looks)
-	if verdict == "" {
-		return markUnresolved(ctx, tx, e, a, max(next.Sub(now), 0))
-	}
-	return giveVerdict(ctx, tx, e, a, verdict, foundOrders(looks))
-}
-
-const setStatusSQL = `
-	WITH execution AS (
-		UPDATE interlock.trade_executions SET status = @status, followed_at = clock_timestamp()
-		WHERE id = @execution AND status IN ('EXECUTING', 'UNRESOLVED') RETURNING proposal_id
-	)
-	UPDATE interlock.trade_proposals p SET status = @status, updated_at = clock_timestamp()
-	FROM execution WHERE p.id = execution.proposal_id`
-
-func setStatus(ctx context.Context, tx pgx.Tx, execution int64, status trade.Status) error {
-	_, err := tx.Exec(ctx, setStatusSQL, pgx.StrictNamedArgs{"execution": execution, "status": string(status)})
-	return err
-}
-
-func markUnresolved(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow, wait time.Duration) (trade.Finding, error) {
-	f := trade.Finding{Placing: a.placing(), Wait: wait}
-	if err := setStatus(ctx, tx, e.ID, trade.Unresolved); err != nil || e.Status == string(trade.Unresolved) {
-		return f, err
-	}
-	return f, appendAudit(ctx, tx, event{
-		Chain: e.AccountID, Kind: "execution.unresolved", User: e.UserID, Proposal: e.ProposalID,
-		Body: map[string]any{"execution": e.ID, "number": a.Number, "deadline": a.Deadline, "replyCode": a.ReplyCode, "replyDetail": a.ReplyDetail},
-	})
-}
-
-// foundOrders lists the different orders that were seen under our ID.
-func foundOrders(looks []trade.Look) []trade.Order {
-	var orders []trade.Order
-	seen := map[string]bool{}
-	for _, look := range looks {
-		for _, o := range look.Orders {
-			if !seen[o.OrderID] {
-				seen[o.OrderID] = true
-				orders = append(orders, o)
-			}
-		}
-	}
-	return orders
-}
-
-func giveVerdict(ctx context.Context, tx pgx.Tx, e executionRow, a attemptRow, verdict trade.Conclusion, orders []trade.Order) (trade.Finding, error) {
-	f := trade.Finding{Concluded: true, Verdict: verdict, Placing: trade.Placing{Code: a.ReplyCode, Message: a.ReplyDetail}}
-	switch verdict {
-	case trade.ConcludedAccepted:
-		f.Placing = trade.Placing{Reply: trade.Accepted, Order: &orders[0]}
-	case trade.ConcludedRefused:
-		f.Placing.Reply = trade.Refused
-	default:
-		f.Placing = absent(a)
-	}
-	if err := concludeAttempt(ctx, tx, e, a.Number, verdict, f.Placing.Order); err != nil {
-		return f, err
-	}
-	if err := setStatus(ctx, tx, e.ID, trade.Executing); err != nil {
-		return f, err
-	}
-	if len(orders) > 1 {
-		if err := alarmTwoOrders(ctx, tx, e, orders[1:]); err != nil {
-			return f, err
-		}
-	}
-	return f, auditConclusion(ctx, tx, e, a.Number, f)
-}
-
-const concludeAttemptSQL = `
-	UPDATE interlock.order_attempts SET verdict = @verdict, order_id = @order, concluded_at = clock_timestamp()
-	WHERE execution_id = @execution AND number = @number`
-
-func concludeAttempt(ctx context.Context, tx pgx.Tx, e executionRow, number int, verdict trade.Conclusion, order *trade.Order) error {
-	var orderID *string
-	if order != nil {
-		orderID = &order.OrderID
-	}
-	_, err := tx.Exec(ctx, concludeAttemptSQL, pgx.StrictNamedArgs{
-		"execution": e.ID, "number": number, "verdict": string(verdict), "order": orderID,
-	})
-	return err
-}
-
-func auditConclusion(ctx context.Context, tx pgx.Tx, e executionRow, number int, f trade.Finding) error {
-	return appendAudit(ctx, tx, event{
-		Chain: e.AccountID, Kind: "attempt.concluded", User: e.UserID, Proposal: e.ProposalID,
-		Body: map[string]any{"execution": e.ID, "number": number, "finding": f},
-	})
-}
-
-// alarmTwoOrders is for what should be impossible: more orders under the ID of
-// an execution than the one it takes.
-func alarmTwoOrders(ctx context.Context, tx pgx.Tx, e executionRow, others []trade.Order) error {
-	var seconds []differenceRow
-	for _, o := range others {
-		d := differenceRow{
-			kind: contradiction, order: o, user: e.UserID, proposal: e.ProposalID,
-			detail: "a second order under the client order ID of proposal " + e.ProposalID,
-		}
-		if _, err := noteDifference(ctx, tx, e.AccountID, d); err != nil {
-			return err
-		}
-		seconds = append(seconds, d)
-	}
-	return alarm(ctx, tx, e.AccountID, seconds)
-}
-
-const insertLookSQL = `
-	INSERT INTO interlock.order_looks (execution_id, number, sighting, exchange_time, orders, detail)
-	VALUES (@execution, @number, @sighting, @at, @orders, @detail)`
-
-// RecordLook writes down one look for the order of an attempt. ErrNotFound when
-// the claim is not in force in this database.
-func (s *Store) RecordLook(ctx context.Context, c trade.Claim, number int, look trade.Look) error {
-	orders, err := json.Marshal(look.Orders)
-	if err != nil {
-		return err
-	}
-	var at *time.Time
-	if !look.ExchangeTime.IsZero() {
-		at = &look.ExchangeTime
-	}
-	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		execution, err := lockClaim(ctx, tx, c)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, insertLookSQL, pgx.StrictNamedArgs{
-			"execution": execution.ID, "number": number, "sighting": string(look.Sighting), "at": at,
-			"orders": string(orders), "detail": shorten(look.Detail),
-		})
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, followedSQL, execution.ID); err != nil {
-			return err
-		}
-		return appendAudit(ctx, tx, event{
-			Chain: execution.AccountID, Kind: "order.looked", User: execution.UserID, Proposal: execution.ProposalID,
-			Body: map[string]any{"execution": execution.ID, "number": number, "look": look},
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("record look %s/%d: %w", c.ProposalID, number, err)
-	}
-	return nil
 }

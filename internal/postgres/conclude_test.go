@@ -12,14 +12,14 @@ import (
 
 func (d desk) conclude(c trade.Claim, number int) trade.Finding {
 	d.t.Helper()
-	f, err := d.Conclude(ctx, c, number)
+	f, err := d.Conclude(ctx, c.Ref(), number)
 	require.NoError(d.t, err)
 	return f
 }
 
 func (d desk) look(c trade.Claim, s trade.Sighting, at time.Time, orders ...trade.Order) {
 	d.t.Helper()
-	require.NoError(d.t, d.RecordLook(ctx, c, 1, trade.Look{Sighting: s, ExchangeTime: at, Orders: orders}))
+	require.NoError(d.t, d.RecordLook(ctx, c.Ref(), 1, trade.Look{Sighting: s, ExchangeTime: at, Orders: orders}))
 }
 
 // inDoubt is a claim whose first attempt has a row and no answer.
@@ -27,7 +27,7 @@ func (d desk) inDoubt(id string) (trade.Claim, time.Time) {
 	d.t.Helper()
 	c := d.claimed(id)
 	deadline := time.Now().Add(trade.AccessWindow).Truncate(time.Microsecond)
-	placing, err := d.BeginAttempt(ctx, c, 1, deadline, "test")
+	_, placing, err := d.BeginAttempt(ctx, c.Ref(), 1, deadline, "test")
 	require.NoError(d.t, err)
 	require.Nil(d.t, placing)
 	return c, deadline
@@ -50,7 +50,7 @@ func TestAttemptOfAnExecutionThatIsOverIsVoidWithoutARow(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	c := d.claimed("p")
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.TradingHalted}))
+	require.Equal(t, trade.Failed, d.fail(c))
 	f := d.conclude(c, 1)
 	require.True(t, f.Concluded)
 	require.Equal(t, trade.ConcludedVoid, f.Verdict)
@@ -94,14 +94,15 @@ func TestUnknownStaysUnresolvedUntilTwoLateLooksAgree(t *testing.T) {
 	require.False(t, d.conclude(c, 1).Concluded, "one late look is not enough")
 	d.look(c, trade.NotThere, deadline.Add(2*lag))
 	require.False(t, d.conclude(c, 1).Concluded, "two late looks less than L apart are not enough")
-	require.ErrorIs(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}), ErrConflict, "unknown never decays to failed")
+	require.Equal(t, trade.Unresolved, d.fail(c), "unknown never decays to failed")
 
 	d.look(c, trade.NotThere, deadline.Add(2*lag+time.Second))
 	f = d.conclude(c, 1)
 	require.Equal(t, trade.ConcludedAbsent, f.Verdict)
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}))
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}), "again changes nothing")
-	require.Equal(t, trade.Failed, d.life("p").Proposal.Status)
+	require.Equal(t, trade.Failed, d.fail(c))
+	require.Equal(t, trade.Failed, d.fail(c), "again changes nothing")
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.failed'`))
+	require.Equal(t, string(trade.OrderAbsent), d.life("p").Proposal.FailureCode)
 }
 
 func TestUnresolvedHoldsItsAsset(t *testing.T) {
@@ -141,7 +142,7 @@ func TestDoubtfulRefusalTakesOneLookPastDeadlineAndL(t *testing.T) {
 	for _, code := range []string{trade.CodeInsufficientBalance, trade.CodeOutsideWindow} {
 		d := newDesk(t)
 		c, deadline := d.inDoubt("p")
-		require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Unknown, Code: code}))
+		require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Unknown, Code: code}, "test"))
 		d.look(c, trade.NotThere, deadline.Add(29*time.Second))
 		require.False(t, d.conclude(c, 1).Concluded)
 		d.look(c, trade.NotThere, deadline.Add(31*time.Second))
@@ -155,7 +156,7 @@ func TestRecordingAnOrderTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	c := d.executed("p")
-	require.NoError(t, d.RecordOrder(ctx, c, orderOf(c, "order-p", "filled")))
+	d.record(c, orderOf(c, "order-p", "filled"))
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.trade_history`))
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.order_fills`))
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.recorded'`))
@@ -167,8 +168,15 @@ func TestRecordingAnOrderTwiceChangesNothing(t *testing.T) {
 func TestAnOrderThatWasNotAcceptedIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	c := d.claimed("p")
-	require.ErrorIs(t, d.RecordOrder(ctx, c, orderOf(c, "foreign", "filled")), ErrInvalid)
+	c, _ := d.inDoubt("p")
+	for _, o := range []trade.Order{orderOf(c, "foreign", "filled"), {}} {
+		end, err := d.Followed(ctx, c.Ref(), o, time.Now(), "test")
+		require.NoError(t, err)
+		require.Nil(t, end)
+	}
+	d.exec(`INSERT INTO interlock.final_orders (execution_id, order_id, body, seen_by) VALUES ($1, 'foreign', '{"orderId":"foreign","status":"filled"}', 'nobody')`, c.ExecutionID)
+	_, err := d.RecordOrder(ctx, c.Ref())
+	require.ErrorIs(t, err, ErrInvalid)
 }
 
 func TestOrderWithNothingFilledEndsExecutedWithoutATrade(t *testing.T) {
@@ -177,8 +185,8 @@ func TestOrderWithNothingFilledEndsExecutedWithoutATrade(t *testing.T) {
 	c := d.claimed("p")
 	require.Nil(t, d.begin(c, 1))
 	o := orderOf(c, "o1", "canceledIOC")
-	require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Accepted, Order: &o}))
-	require.NoError(t, d.RecordOrder(ctx, c, o))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	d.record(c, o)
 	require.Equal(t, trade.Executed, d.life("p").Proposal.Status)
 	require.Zero(t, d.count(`SELECT count(*) FROM interlock.trade_history`))
 	d.propose("q", trade.Buy)
@@ -190,8 +198,8 @@ func TestFailedProposalIsClaimedAgainInTheSameRow(t *testing.T) {
 	d := newDesk(t)
 	c := d.claimed("p")
 	require.Nil(t, d.begin(c, 1))
-	require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Refused, Code: "217"}))
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.ExchangeRefused, ExchangeCode: "217"}))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "217"}, "test"))
+	require.Equal(t, trade.Failed, d.fail(c))
 	again := d.ask("p").Claim
 	require.Equal(t, c.ExecutionID, again.ExecutionID)
 	require.Equal(t, c.ClientOrderID, again.ClientOrderID, "one client order ID for ever")
@@ -205,11 +213,7 @@ func TestResolveCountsOnlyWhileUnresolvedAndPastTheDeadline(t *testing.T) {
 	d := newDesk(t)
 	c, deadline := d.inDoubt("p")
 	d.conclude(c, 1)
-	resolve := func(o *trade.Order, at time.Time, actor string) string {
-		problem, err := d.Resolve(ctx, c, 1, trade.Word{Order: o, ExchangeNow: at, Actor: actor, Reason: "seen"})
-		require.NoError(t, err)
-		return problem
-	}
+	resolve := func(o *trade.Order, at time.Time, actor string) string { return d.wish(c, o, at, actor) }
 	o := orderOf(c, "o1", "filled")
 	other := o
 	other.Side = trade.Sell

@@ -142,10 +142,42 @@ func (d desk) begin(c trade.Claim, number int) *trade.Placing {
 	d.t.Helper()
 	var placing *trade.Placing
 	require.NoError(d.t, outwait(func() (err error) {
-		placing, err = d.BeginAttempt(ctx, c, number, time.Now().Add(trade.AccessWindow), "test")
+		_, placing, err = d.BeginAttempt(ctx, c.Ref(), number, time.Now().Add(trade.AccessWindow), "test")
 		return err
 	}))
 	return placing
+}
+
+// record follows an accepted order to its end and records that.
+func (d desk) record(c trade.Claim, o trade.Order) {
+	d.t.Helper()
+	_, err := d.Followed(ctx, c.Ref(), o, time.Now(), "test")
+	require.NoError(d.t, err)
+	r, err := d.RecordOrder(ctx, c.Ref())
+	require.NoError(d.t, err)
+	require.Equal(d.t, trade.Executed, r.Status)
+}
+
+// fail ends a claim that placed nothing.
+func (d desk) fail(c trade.Claim) trade.Status {
+	d.t.Helper()
+	status, err := d.FailExecution(ctx, c.Ref(), 0)
+	require.NoError(d.t, err)
+	return status
+}
+
+// wish says what a person knows of an order, which was read at an instant of
+// the exchange's clock; nil is that there is none.
+func (d desk) wish(c trade.Claim, o *trade.Order, at time.Time, actor string) string {
+	d.t.Helper()
+	reading, wish := trade.Reading{ExchangeTime: at}, trade.Wish{Actor: actor, Reason: "seen"}
+	if o != nil {
+		reading.Order, reading.OrderID, wish.OrderID = o, o.OrderID, o.OrderID
+	}
+	require.NoError(d.t, d.RecordReading(ctx, c.Ref(), reading))
+	problem, err := d.Resolve(ctx, c.Ref(), 1, wish)
+	require.NoError(d.t, err)
+	return problem
 }
 
 func (d desk) life(id string) trade.Life {
@@ -161,8 +193,8 @@ func (d desk) executed(id string) trade.Claim {
 	c := d.claimed(id)
 	require.Nil(d.t, d.begin(c, 1))
 	o := orderOf(c, "order-"+id, "filled")
-	require.NoError(d.t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Accepted, Order: &o}))
-	require.NoError(d.t, d.RecordOrder(ctx, c, o))
+	require.NoError(d.t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	d.record(c, o)
 	return c
 }
 
@@ -385,10 +417,10 @@ func TestWhoeverMeetsAnAttemptAnswersItsRecordedOutcome(t *testing.T) {
 	require.Equal(t, trade.NotSent, d.begin(c, 2).Reply, "nothing may follow an attempt in doubt")
 
 	o := orderOf(c, "o1", "new")
-	require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Accepted, Order: &o}))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
 	require.Equal(t, trade.Accepted, d.begin(c, 1).Reply)
 	require.Equal(t, trade.NotSent, d.begin(c, 2).Reply, "nothing may follow an accepted attempt")
-	require.ErrorIs(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Refused, Code: "217"}), ErrConflict, "a verdict is given once")
+	require.ErrorIs(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "217"}, "test"), ErrConflict, "a verdict is given once")
 }
 
 func TestAttemptAfterAnUnsentOne(t *testing.T) {
@@ -396,7 +428,7 @@ func TestAttemptAfterAnUnsentOne(t *testing.T) {
 	d := newDesk(t)
 	c := d.claimed("p")
 	require.Nil(t, d.begin(c, 1))
-	require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.NotSent, Code: "105"}))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.NotSent, Code: "105"}, "test"))
 	require.Nil(t, d.begin(c, 2))
 	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply, "a worker that wakes up late finds its attempt over")
 }

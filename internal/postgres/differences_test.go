@@ -30,15 +30,13 @@ func (d desk) concludedAbsent(id string, byPerson bool) trade.Claim {
 	c, deadline := d.inDoubt(id)
 	d.conclude(c, 1)
 	if byPerson {
-		problem, err := d.Resolve(ctx, c, 1, trade.Word{ExchangeNow: deadline.Add(31 * time.Second), Actor: "olga", Reason: "none there"})
-		require.NoError(d.t, err)
-		require.Empty(d.t, problem)
+		require.Empty(d.t, d.wish(c, nil, deadline.Add(31*time.Second), "olga"))
 	} else {
 		d.look(c, trade.NotThere, deadline.Add(31*time.Second))
 		d.look(c, trade.NotThere, deadline.Add(62*time.Second))
 		require.Equal(d.t, trade.ConcludedAbsent, d.conclude(c, 1).Verdict)
 	}
-	require.NoError(d.t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}))
+	require.Equal(d.t, trade.Failed, d.fail(c))
 	return c
 }
 
@@ -174,8 +172,8 @@ func TestStateReadsWhatWasTriedAndSeen(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	c, deadline := d.inDoubt("p")
-	require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}))
-	require.NoError(t, d.RecordLook(ctx, c, 1, trade.Look{Sighting: trade.Inconclusive, Detail: "503"}))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}, "test"))
+	require.NoError(t, d.RecordLook(ctx, c.Ref(), 1, trade.Look{Sighting: trade.Inconclusive, Detail: "503"}))
 	d.look(c, trade.Found, deadline, orderOf(c, "o1", "new"))
 	life := d.life("p")
 	require.Equal(t, trade.Placing{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}, life.Tried[0].Placing)

@@ -67,3 +67,22 @@ func (s *Store) close(ctx context.Context, proposalID, kind, sql, actor, reason 
 	}
 	return now, nil
 }
+
+// NoteRefusal keeps in the audit that a signal to a proposal was refused.
+// ErrNotFound when there is no such proposal.
+func (s *Store) NoteRefusal(ctx context.Context, proposalID, signal, problem string) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		p, err := readProposal(ctx, tx, proposalID)
+		if err != nil {
+			return err
+		}
+		return appendAudit(ctx, tx, event{
+			Chain: p.AccountID, Kind: "signal.refused", User: p.UserID, Proposal: p.ID,
+			Body: map[string]any{"signal": shorten(signal), "problem": shorten(problem)},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("signal to %s: %w", proposalID, err)
+	}
+	return nil
+}

@@ -51,7 +51,7 @@ func TestCancelClosesBeforeTheClaimAndIsRememberedAfterIt(t *testing.T) {
 	require.Equal(t, trade.Executing, status)
 	require.Equal(t, "anna", d.life("late").CancelledBy)
 	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply)
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.CancelRequested}))
+	require.Equal(t, trade.Cancelled, d.fail(c))
 	require.Equal(t, trade.Cancelled, d.life("late").Proposal.Status, "and that is its end once nothing was placed")
 	require.Nil(t, d.ask("late").Claim)
 
@@ -72,7 +72,7 @@ func TestASecondCancelClosesWhatFailedAfterTheFirst(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, trade.Executing, status)
 	}
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.CancelRequested}))
+	require.Equal(t, trade.Cancelled, d.fail(c))
 	status, err := d.Cancel(ctx, "p", "temporal", "the workflow was cancelled")
 	require.NoError(t, err)
 	require.Equal(t, trade.Cancelled, status)
@@ -280,7 +280,9 @@ func TestARunIsToldEverMoreSeldomWhoeverSweepsUntilSomebodyFollows(t *testing.T)
 		later(pause)
 		require.Equal(t, 1, d.tells("p", 3), pause)
 	}
-	require.NoError(t, d.Followed(ctx, c))
+	open := orderOf(c, "o", "new")
+	_, err := d.Followed(ctx, c.Ref(), open, time.Now(), "test")
+	require.NoError(t, err)
 	require.Zero(t, d.tells("p", 1))
 	require.Equal(t, 9, d.count(`SELECT told FROM interlock.trade_executions`))
 	d.exec(`UPDATE interlock.trade_executions SET followed_at = followed_at - interval '31 s', told_at = told_at - interval '32 s'`)

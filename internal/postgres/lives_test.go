@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/trade"
@@ -17,11 +16,10 @@ import (
 func TestAClaimOfALostTimelineTouchesNoOthersExecution(t *testing.T) {
 	t.Parallel()
 	for name, steal := range map[string]func(c *trade.Claim){
-		"another proposal's":      func(c *trade.Claim) { c.ProposalID = "lost" },
-		"another client order ID": func(c *trade.Claim) { c.ClientOrderID = uuid.New() },
-		"another account's":       func(c *trade.Claim) { c.AccountID = "second" },
-		"a number not given out":  func(c *trade.Claim) { c.ExecutionID += 1000 },
-		"an earlier claim's":      func(c *trade.Claim) { c.RequestID = "an earlier request" },
+		"another proposal's":     func(c *trade.Claim) { c.ProposalID = "lost" },
+		"another account's":      func(c *trade.Claim) { c.AccountID = "second" },
+		"a number not given out": func(c *trade.Claim) { c.ExecutionID += 1000 },
+		"an earlier claim's":     func(c *trade.Claim) { c.RequestID = "an earlier request" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,13 +45,16 @@ func TestAClaimOfALostTimelineTouchesNoOthersExecution(t *testing.T) {
 // out: it answers a claim that is no longer in force with a refusal.
 func (d desk) everythingWithAClaim(c trade.Claim, o trade.Order, late time.Time) map[string]error {
 	errs := map[string]error{}
-	errs["followed"] = d.Followed(ctx, c)
-	errs["looked"] = d.RecordLook(ctx, c, 1, trade.Look{Sighting: trade.NotThere, ExchangeTime: late})
-	_, errs["concluded"] = d.Conclude(ctx, c, 1)
-	_, errs["resolved"] = d.Resolve(ctx, c, 1, trade.Word{ExchangeNow: late, Actor: "olga", Reason: "seen"})
-	errs["replied"] = d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Accepted, Order: &o})
-	errs["recorded"] = d.RecordOrder(ctx, c, o)
-	errs["failed"] = d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent})
+	_, errs["followed"] = d.Followed(ctx, c.Ref(), o, late, "test")
+	_, errs["lookup"] = d.LookupOf(ctx, c.Ref(), 1)
+	_, errs["order"] = d.AcceptedOrder(ctx, c.Ref())
+	errs["read"] = d.RecordReading(ctx, c.Ref(), trade.Reading{ExchangeTime: late})
+	errs["looked"] = d.RecordLook(ctx, c.Ref(), 1, trade.Look{Sighting: trade.NotThere, ExchangeTime: late})
+	_, errs["concluded"] = d.Conclude(ctx, c.Ref(), 1)
+	_, errs["resolved"] = d.Resolve(ctx, c.Ref(), 1, trade.Wish{Actor: "olga", Reason: "seen"})
+	errs["replied"] = d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test")
+	_, errs["recorded"] = d.RecordOrder(ctx, c.Ref())
+	_, errs["failed"] = d.FailExecution(ctx, c.Ref(), 1)
 	return errs
 }
 
@@ -62,7 +63,7 @@ func TestAnAttemptOfALostTimelineBeginsNowhere(t *testing.T) {
 	d := newDesk(t)
 	c := d.claimed("p")
 	c.ProposalID = "lost"
-	_, err := d.BeginAttempt(ctx, c, 1, time.Now().Add(trade.AccessWindow), "test")
+	_, _, err := d.BeginAttempt(ctx, c.Ref(), 1, time.Now().Add(trade.AccessWindow), "test")
 	require.ErrorIs(t, err, ErrNotFound)
 	require.Zero(t, d.count(`SELECT count(*) FROM interlock.order_attempts`))
 }
@@ -193,7 +194,7 @@ func TestAClaimOlderThanThisLifeIsLookedForNotAttempted(t *testing.T) {
 	require.Equal(t, trade.Unknown, d.begin(c, 1).Reply, "the worker that wakes up late does not own it")
 	d.look(c, trade.Found, time.Now(), orderOf(c, "o-lost", "filled"))
 	require.Equal(t, "o-lost", d.conclude(c, 1).Placing.Order.OrderID)
-	require.NoError(t, d.RecordOrder(ctx, c, orderOf(c, "o-lost", "filled")))
+	d.record(c, orderOf(c, "o-lost", "filled"))
 	require.Equal(t, trade.Executed, d.life("p").Proposal.Status)
 }
 
@@ -208,11 +209,9 @@ func TestAbsenceInARestoredDatabaseIsNotBelievedBeforeALostRequestMustBeVisible(
 	d.look(c, trade.NotThere, deadline.Add(lag+time.Second))
 	d.look(c, trade.NotThere, deadline.Add(10*lag))
 	require.False(t, d.conclude(c, 1).Concluded, "enough for an attempt of this life")
-	problem, err := d.Resolve(ctx, c, 1, trade.Word{ExchangeNow: deadline.Add(10 * lag), Actor: "olga", Reason: "none there"})
-	require.NoError(t, err)
-	require.Contains(t, problem, "may still be placed", "a person cannot know it either")
+	require.Contains(t, d.wish(c, nil, deadline.Add(10*lag), "olga"), "may still be placed", "a person cannot know it either")
 
-	end := deadline.Add(time.Hour + lostWindow)
+	end := deadline.Add(time.Hour + trade.LostWindow)
 	d.look(c, trade.NotThere, end.Add(lag+time.Second))
 	d.look(c, trade.NotThere, end.Add(2*lag+time.Second))
 	require.Equal(t, trade.ConcludedAbsent, d.conclude(c, 1).Verdict)

@@ -38,8 +38,8 @@ func TestEveryFactOfAProposalIsToldOnceAndInItsOrder(t *testing.T) {
 	d.look(c, trade.NotThere, deadline.Add(31*time.Second))
 	d.look(c, trade.NotThere, deadline.Add(62*time.Second))
 	require.Equal(t, trade.ConcludedAbsent, d.conclude(c, 1).Verdict)
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent, Message: "the exchange has none"}))
-	require.NoError(t, d.FailExecution(ctx, c, trade.Failure{Code: trade.OrderAbsent}))
+	require.Equal(t, trade.Failed, d.fail(c))
+	require.Equal(t, trade.Failed, d.fail(c))
 	require.NoError(t, d.SetTradingState(ctx, account, trade.Halted, "olga", "odd"))
 	require.NoError(t, d.SetTradingState(ctx, account, trade.Halted, "olga", "still odd"))
 	require.NotEmpty(t, d.ask("p").Verdict.Blocks())
@@ -48,7 +48,7 @@ func TestEveryFactOfAProposalIsToldOnceAndInItsOrder(t *testing.T) {
 	events := d.told("anna")
 	require.Equal(t, []outbox.Kind{outbox.Unresolved, outbox.Failed, outbox.Halted, outbox.Blocked, outbox.Resumed}, kindsOf(events))
 	require.Equal(t, "p", events[0].ProposalID)
-	require.Contains(t, events[1].Text(), "proposal p failed with ORDER_ABSENT and placed nothing: the exchange has none.")
+	require.Contains(t, events[1].Text(), "proposal p failed with ORDER_ABSENT and placed nothing: the exchange has no such order.")
 	require.Contains(t, events[2].Text(), `trading is halted. olga did it, because "odd".`)
 	require.Contains(t, events[3].Text(), "TRADING_HALTED")
 	require.Contains(t, events[4].Text(), fmt.Sprintf("(event %d)", events[4].ID))
@@ -135,7 +135,7 @@ func TestMoreThanOneFailureInTenIsToldOnceAnHour(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	fail := func(id string) {
-		require.NoError(t, d.FailExecution(ctx, d.claimed(id), trade.Failure{Code: trade.ExchangeUnavailable}))
+		require.Equal(t, trade.Failed, d.fail(d.claimed(id)))
 	}
 	rates := func() (n int) {
 		for _, k := range kindsOf(d.told("")) {

@@ -112,8 +112,8 @@ func currentClaim(ctx context.Context, tx pgx.Tx, proposalID string) (*trade.Cla
 	if err != nil {
 		return nil, err
 	}
-	c, err := e.claim(attempts)
-	return &c, err
+	execution, err := e.execution(attempts)
+	return claimOf(execution), err
 }
 
 // claimSQL takes the one execution a proposal can have. A rival's claim, or an

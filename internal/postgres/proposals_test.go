@@ -196,9 +196,9 @@ func TestViewShowsALifeInFull(t *testing.T) {
 	require.NotNil(t, v.Execution.LastLook)
 
 	o := orderOf(c, "o-1", "filled")
-	require.NoError(t, d.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Accepted, Order: &o}))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
 	require.Equal(t, "o-1", view().Execution.OrderID)
-	require.NoError(t, d.RecordOrder(ctx, c, o))
+	d.record(c, o)
 	v = view()
 	require.Equal(t, trade.Executed, v.Status)
 	require.EqualValues(t, "filled", v.Execution.OrderStatus)
@@ -213,7 +213,9 @@ func TestViewShowsWhyItFailedAndWhoGaveUp(t *testing.T) {
 	d := newDesk(t)
 	c := d.claimed("p")
 	failure := trade.Failure{Code: trade.ExchangeRefused, ExchangeCode: "205", Message: "no"}
-	require.NoError(t, d.FailExecution(ctx, c, failure))
+	require.Nil(t, d.begin(c, 1))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "205", Message: "no"}, "test"))
+	require.Equal(t, trade.Failed, d.fail(c))
 	v, err := d.Store.Proposal(ctx, "p")
 	require.NoError(t, err)
 	require.Equal(t, &failure, v.Failure)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,69 +10,49 @@ import (
 	"interlock/internal/trade"
 )
 
-// RecordOrder writes the end of an accepted order: its fills, the trade, the
-// execution and the proposal, in one transaction. Doing it again changes
-// nothing. ErrInvalid when the order is not the one that was accepted, ErrNotFound
-// when the claim is not in force in this database.
-func (s *Store) RecordOrder(ctx context.Context, c trade.Claim, o trade.Order) error {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		execution, err := lockClaim(ctx, tx, c)
+// RecordOrder writes the end of an accepted order, as role orders has seen it:
+// the trade, the execution and the proposal, in one transaction. An execution
+// that is not EXECUTED after it has no end yet. Doing it again changes nothing.
+// ErrNotFound when the claim is not in force in this database.
+func (s *Store) RecordOrder(ctx context.Context, c trade.ClaimRef) (r trade.Recorded, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		e, err := lockClaim(ctx, tx, c)
 		if err != nil {
 			return err
 		}
-		if execution.Status == string(trade.Executed) && execution.OrderID != nil && *execution.OrderID == o.OrderID {
-			return nil
+		if err := e.readFinal(ctx); err != nil {
+			return err
 		}
-		return recordOrder(ctx, tx, execution, o)
+		changes, err := e.Record()
+		if err != nil {
+			return err
+		}
+		if changes.Recorded != nil {
+			r = trade.Recorded{Status: changes.Status, Order: changes.Recorded}
+			return e.record(ctx, *changes.Recorded)
+		}
+		if r.Status = e.Status; r.Status == trade.Executed {
+			r.Order = e.Final
+		}
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("record order %s of %s: %w", o.OrderID, c.ProposalID, err)
+		return trade.Recorded{}, fmt.Errorf("record order of %s: %w", c.ProposalID, err)
 	}
-	return nil
+	return r, nil
 }
 
-const acceptedAttemptSQL = `
-	SELECT count(*) FROM interlock.order_attempts WHERE execution_id = @execution AND verdict = 'accepted' AND order_id = @order`
-
-func recordOrder(ctx context.Context, tx pgx.Tx, e executionRow, o trade.Order) error {
-	var accepted int
-	if err := tx.QueryRow(ctx, acceptedAttemptSQL, pgx.StrictNamedArgs{"execution": e.ID, "order": o.OrderID}).Scan(&accepted); err != nil {
+func (e locked) record(ctx context.Context, o trade.Order) error {
+	if err := e.insertTrade(ctx, o); err != nil {
 		return err
 	}
-	if accepted != 1 {
-		return fmt.Errorf("%w: order %s was not accepted for execution %d", ErrInvalid, o.OrderID, e.ID)
+	if err := e.endExecution(ctx, o); err != nil {
+		return err
 	}
-	for _, step := range []func(context.Context, pgx.Tx, executionRow, trade.Order) error{
-		insertFills, insertTrade, endExecution, endProposal,
-	} {
-		if err := step(ctx, tx, e, o); err != nil {
-			return err
-		}
+	if err := e.endProposal(ctx); err != nil {
+		return err
 	}
-	return appendAudit(ctx, tx, event{
-		Chain: e.AccountID, Kind: "execution.recorded", User: e.UserID, Proposal: e.ProposalID,
-		Body: map[string]any{"execution": e.ID, "order": o},
-	})
-}
-
-// insertFillSQL meets a fill that is there already only when it is this
-// execution's own; another's is a contradiction and stops the transaction.
-const insertFillSQL = `
-	INSERT INTO interlock.order_fills
-		(account_id, market, fill_id, execution_id, order_id, amount, price, fee, fee_currency, taker, filled_at)
-	VALUES (@account, @market, @fill, @execution, @order, @amount, @price, @fee, @currency, @taker, @at)`
-
-func insertFills(ctx context.Context, tx pgx.Tx, e executionRow, o trade.Order) error {
-	for _, f := range o.Fills {
-		_, err := tx.Exec(ctx, insertFillSQL, pgx.StrictNamedArgs{
-			"account": e.AccountID, "market": e.Market, "fill": f.ID, "execution": e.ID, "order": o.OrderID,
-			"amount": f.Amount, "price": f.Price, "fee": f.Fee, "currency": f.FeeCurrency, "taker": f.Taker, "at": f.At,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return e.audit(ctx, "execution.recorded", "", map[string]any{"order": o})
 }
 
 const insertTradeSQL = `
@@ -83,13 +62,13 @@ const insertTradeSQL = `
 
 // insertTrade writes nothing for an order that filled nothing: no trade
 // happened, so nothing cools down.
-func insertTrade(ctx context.Context, tx pgx.Tx, e executionRow, o trade.Order) error {
+func (e locked) insertTrade(ctx context.Context, o trade.Order) error {
 	if !o.FilledAmount.IsPositive() {
 		return nil
 	}
-	_, err := tx.Exec(ctx, insertTradeSQL, pgx.StrictNamedArgs{
-		"user": e.UserID, "account": e.AccountID, "proposal": e.ProposalID, "execution": e.ID,
-		"market": e.Market, "asset": trade.Market(e.Market).Base(), "side": e.Side,
+	_, err := e.tx.Exec(ctx, insertTradeSQL, pgx.StrictNamedArgs{
+		"user": e.user, "account": e.AccountID, "proposal": e.ProposalID, "execution": e.ID,
+		"market": string(e.Plan.Market), "asset": e.Plan.Market.Base(), "side": string(e.Plan.Side),
 		"amount": o.FilledAmount, "quote": o.FilledAmountQuote, "fee": o.FeePaid, "currency": o.FeeCurrency, "at": tradedAt(o),
 	})
 	return err
@@ -107,8 +86,8 @@ const endExecutionSQL = `
 		order_id = @order, order_status = @status, filled_amount = @amount, filled_quote = @quote, fee_paid = @fee, fee_currency = @currency
 	WHERE id = @execution AND status IN ('EXECUTING', 'UNRESOLVED')`
 
-func endExecution(ctx context.Context, tx pgx.Tx, e executionRow, o trade.Order) error {
-	tag, err := tx.Exec(ctx, endExecutionSQL, pgx.StrictNamedArgs{
+func (e locked) endExecution(ctx context.Context, o trade.Order) error {
+	tag, err := e.tx.Exec(ctx, endExecutionSQL, pgx.StrictNamedArgs{
 		"execution": e.ID, "order": o.OrderID, "status": string(o.Status), "amount": o.FilledAmount,
 		"quote": o.FilledAmountQuote, "fee": o.FeePaid, "currency": o.FeeCurrency,
 	})
@@ -118,8 +97,8 @@ func endExecution(ctx context.Context, tx pgx.Tx, e executionRow, o trade.Order)
 	return err
 }
 
-func endProposal(ctx context.Context, tx pgx.Tx, e executionRow, _ trade.Order) error {
-	_, err := tx.Exec(ctx, `UPDATE interlock.trade_proposals SET status = 'EXECUTED', updated_at = clock_timestamp() WHERE id = $1`, e.ProposalID)
+func (e locked) endProposal(ctx context.Context) error {
+	_, err := e.tx.Exec(ctx, `UPDATE interlock.trade_proposals SET status = 'EXECUTED', updated_at = clock_timestamp() WHERE id = $1`, e.ProposalID)
 	return err
 }
 
@@ -132,52 +111,50 @@ const failExecutionSQL = `
 	)
 	UPDATE interlock.trade_proposals p SET failure_code = @code, exchange_code = @exchange,
 		failure_detail = @detail, updated_at = clock_timestamp(),
-		status = CASE WHEN cancel_actor IS NULL THEN 'FAILED' ELSE 'CANCELLED' END
-	FROM execution WHERE p.id = execution.proposal_id
-	RETURNING p.status`
+		status = @status
+	FROM execution WHERE p.id = execution.proposal_id`
 
-const aliveAttemptsSQL = `
-	SELECT count(*) FROM interlock.order_attempts
-	WHERE execution_id = @execution AND (verdict IS NULL OR verdict = 'accepted')`
-
-// FailExecution ends an execution that placed nothing. It refuses, with
-// ErrConflict, while an attempt is in doubt or was accepted, and with ErrNotFound
-// when the claim is not in force in this database. Doing it again changes
-// nothing.
-func (s *Store) FailExecution(ctx context.Context, c trade.Claim, failure trade.Failure) error {
-	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		execution, err := lockClaim(ctx, tx, c)
-		if err != nil || execution.Status == string(trade.Failed) {
+// FailExecution ends an execution that placed nothing, for what its rows say of
+// attempt number, and returns what that made of its proposal. While an attempt is
+// in doubt or accepted nothing changes, and the status says so. Doing it again
+// changes nothing. ErrNotFound when the claim is not in force in this database.
+func (s *Store) FailExecution(ctx context.Context, c trade.ClaimRef, number int) (status trade.Status, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		control, err := lockTradingState(ctx, tx, c.AccountID)
+		if err != nil {
 			return err
 		}
-		return failExecution(ctx, tx, execution, failure)
+		e, err := lockClaim(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		facts, err := e.attemptFacts(ctx, control)
+		if err != nil {
+			return err
+		}
+		changes := e.Fail(number, facts)
+		if changes.Failure == nil {
+			return tx.QueryRow(ctx, `SELECT status FROM interlock.trade_proposals WHERE id = $1`, e.ProposalID).Scan(&status)
+		}
+		status = changes.Status
+		return e.fail(ctx, changes)
 	})
 	if err != nil {
-		return fmt.Errorf("fail %s: %w", c.ProposalID, err)
+		return "", fmt.Errorf("fail %s: %w", c.ProposalID, err)
 	}
-	return nil
+	return status, nil
 }
 
-func failExecution(ctx context.Context, tx pgx.Tx, e executionRow, failure trade.Failure) error {
-	var alive int
-	if err := tx.QueryRow(ctx, aliveAttemptsSQL, pgx.StrictNamedArgs{"execution": e.ID}).Scan(&alive); err != nil {
-		return err
-	}
-	if alive > 0 {
-		return fmt.Errorf("%w: an attempt of execution %d is in doubt or accepted", ErrConflict, e.ID)
-	}
-	var end string
-	err := tx.QueryRow(ctx, failExecutionSQL, pgx.StrictNamedArgs{
-		"execution": e.ID, "code": string(failure.Code), "exchange": failure.ExchangeCode, "detail": shorten(failure.Message),
-	}).Scan(&end)
-	if errors.Is(err, pgx.ErrNoRows) {
+func (e locked) fail(ctx context.Context, c trade.Changes) error {
+	tag, err := e.tx.Exec(ctx, failExecutionSQL, pgx.StrictNamedArgs{
+		"execution": e.ID, "status": string(c.Status), "code": string(c.Failure.Code),
+		"exchange": c.Failure.ExchangeCode, "detail": shorten(c.Failure.Message),
+	})
+	if err == nil && tag.RowsAffected() != 1 {
 		err = fmt.Errorf("%w: execution %d is %s", ErrConflict, e.ID, e.Status)
 	}
 	if err != nil {
 		return err
 	}
-	return appendAudit(ctx, tx, event{
-		Chain: e.AccountID, Kind: "execution.failed", User: e.UserID, Proposal: e.ProposalID,
-		Body: map[string]any{"execution": e.ID, "failure": failure, "status": end},
-	})
+	return e.audit(ctx, "execution.failed", "", map[string]any{"failure": c.Failure, "status": c.Status})
 }

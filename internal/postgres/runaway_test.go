@@ -103,7 +103,7 @@ func TestRivalsHaltOnceAndAPersonsHaltNeverFails(t *testing.T) {
 			_, errs[i] = d.Preflight(ctx, request(fmt.Sprint("p", i)))
 		case i < 23:
 			errs[i] = outwait(func() error {
-				_, err := d.BeginAttempt(ctx, claims[i-20], 1, time.Now().Add(trade.AccessWindow), "test")
+				_, _, err := d.BeginAttempt(ctx, claims[i-20].Ref(), 1, time.Now().Add(trade.AccessWindow), "test")
 				return err
 			})
 		default:

@@ -91,18 +91,25 @@ func (r executionRow) plan() (trade.Plan, error) {
 	return plan, nil
 }
 
-// claim describes the execution to whoever carries it out.
-func (r executionRow) claim(attempts []attemptRow) (trade.Claim, error) {
+// execution is the row with its attempts.
+func (r executionRow) execution(attempts []attemptRow) (trade.Execution, error) {
 	plan, err := r.plan()
-	untried := true
-	for _, a := range attempts {
-		untried = untried && a.RequestID != r.RequestID
-	}
-	return trade.Claim{
-		ExecutionID: r.ID, ProposalID: r.ProposalID, AccountID: r.AccountID, RequestID: r.RequestID,
+	e := trade.Execution{
+		ID: r.ID, ProposalID: r.ProposalID, AccountID: r.AccountID, Status: trade.Status(r.Status), RequestID: r.RequestID,
 		ClientOrderID: r.ClientOrderID, Plan: plan, ClaimedAt: r.ClaimedAt,
-		NextAttempt: nextAttempt(attempts), Untried: untried,
-	}, err
+	}
+	for _, a := range attempts {
+		e.Attempts = append(e.Attempts, a.attempt())
+	}
+	return e, err
+}
+
+// claimOf describes an execution to whoever carries it out.
+func claimOf(e trade.Execution) *trade.Claim {
+	return &trade.Claim{
+		ExecutionID: e.ID, ProposalID: e.ProposalID, AccountID: e.AccountID, RequestID: e.RequestID,
+		ClientOrderID: e.ClientOrderID, Plan: e.Plan, ClaimedAt: e.ClaimedAt, NextAttempt: e.NextAttempt(), Untried: e.Untried(),
+	}
 }
 
 const executionByProposalSQL = `SELECT ` + executionColumns + ` FROM interlock.trade_executions WHERE proposal_id = @proposal`
@@ -124,38 +131,20 @@ type attemptRow struct {
 	OrderID     *string    `db:"order_id"`
 }
 
-func (a attemptRow) accepted() bool {
-	return a.Verdict != nil && *a.Verdict == string(trade.ConcludedAccepted)
-}
-
-// placing is the recorded outcome of the attempt, or unknown.
-func (a attemptRow) placing() trade.Placing {
-	p := trade.Placing{Reply: trade.Unknown, Code: a.ReplyCode, Message: a.ReplyDetail}
-	if a.Verdict == nil {
-		return p
+func (a attemptRow) attempt() trade.Attempt {
+	attempt := trade.Attempt{
+		Number: a.Number, RequestID: a.RequestID, BegunAt: a.BegunAt, Code: a.ReplyCode, Message: a.ReplyDetail,
 	}
-	switch trade.Conclusion(*a.Verdict) {
-	case trade.ConcludedAccepted:
-		p.Reply = trade.Accepted
-		p.Order = &trade.Order{OrderID: *a.OrderID}
-	case trade.ConcludedRefused:
-		p.Reply = trade.Refused
-	case trade.ConcludedNotSent:
-		p.Reply = trade.NotSent
-	case trade.ConcludedVoid:
-		p = neverBegan
-	case trade.ConcludedAbsent:
-		p = absent(a)
+	if a.Deadline != nil {
+		attempt.Deadline = *a.Deadline
 	}
-	return p
-}
-
-// neverBegan is the outcome of a void attempt.
-var neverBegan = trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable), Message: "the attempt never began"}
-
-// absent is the outcome of an attempt whose order the exchange does not have.
-func absent(a attemptRow) trade.Placing {
-	return trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent), Message: "the exchange has no such order; it had said: " + a.ReplyCode + " " + a.ReplyDetail}
+	if a.Verdict != nil {
+		attempt.Outcome = trade.Conclusion(*a.Verdict)
+	}
+	if a.OrderID != nil {
+		attempt.OrderID = *a.OrderID
+	}
+	return attempt
 }
 
 const readCancelSQL = `SELECT coalesce(cancel_actor, '') FROM interlock.trade_proposals WHERE id = @id`
@@ -181,29 +170,25 @@ func (s *Store) ReadState(ctx context.Context, proposalID string) (trade.Life, e
 	return s.addExecution(ctx, life, execution)
 }
 
-func (s *Store) addExecution(ctx context.Context, life trade.Life, e executionRow) (trade.Life, error) {
-	attempts, err := all[attemptRow](ctx, s.pool, attemptsSQL, pgx.StrictNamedArgs{"execution": e.ID})
+func (s *Store) addExecution(ctx context.Context, life trade.Life, row executionRow) (trade.Life, error) {
+	attempts, err := all[attemptRow](ctx, s.pool, attemptsSQL, pgx.StrictNamedArgs{"execution": row.ID})
 	if err != nil {
 		return life, classify(err)
 	}
-	claim, err := e.claim(attempts)
+	e, err := row.execution(attempts)
 	if err != nil {
 		return life, err
 	}
-	life.Claim, life.Attempts = &claim, len(attempts)
-	life.Order = e.order()
+	life.Claim, life.Attempts, life.AcceptedOrder, life.Order = claimOf(e), len(e.Attempts), e.Accepted(), row.order()
 	if life.Looked, err = lastLooks(ctx, s.pool, e.ID); err != nil {
 		return life, classify(err)
 	}
-	for _, a := range attempts[max(0, len(attempts)-shownTries):] {
-		life.Tried = append(life.Tried, trade.Tried{Number: a.Number, At: a.BegunAt, Placing: a.placing()})
+	for _, a := range e.Attempts[max(0, len(e.Attempts)-shownTries):] {
+		life.Tried = append(life.Tried, trade.Tried{Number: a.Number, At: a.BegunAt, Placing: a.Result()})
 	}
-	for _, a := range attempts {
-		switch {
-		case a.Verdict == nil:
+	for _, a := range e.Attempts {
+		if a.Outcome == "" {
 			life.InDoubt = a.Number
-		case a.accepted():
-			life.AcceptedOrder = *a.OrderID
 		}
 	}
 	return life, nil
@@ -219,11 +204,4 @@ func (r executionRow) order() *trade.Order {
 		Status: trade.OrderStatus(*r.OrderStatus), FilledAmount: r.FilledAmount, FilledAmountQuote: r.FilledQuote,
 		FeePaid: r.FeePaid, FeeCurrency: r.FeeCurrency,
 	}
-}
-
-func nextAttempt(attempts []attemptRow) int {
-	if len(attempts) == 0 {
-		return 1
-	}
-	return attempts[len(attempts)-1].Number + 1
 }

@@ -111,3 +111,10 @@ func (s *Store) CountUnresolved(ctx context.Context) (int64, error) {
 	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM interlock.trade_executions WHERE status = 'UNRESOLVED'`).Scan(&n)
 	return n, classify(err)
 }
+
+// ExecutedByScan names the scan that wrote a proposal which its user's policy
+// lets execute without a person; it is empty for any other.
+func (s *Store) ExecutedByScan(ctx context.Context, proposalID string) (actor string, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT interlock.executed_by_scan($1)`, proposalID).Scan(&actor)
+	return actor, classify(err)
+}

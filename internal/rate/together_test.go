@@ -198,7 +198,7 @@ func flood(ctx context.Context, clients []*orders.Client, n int, kinds ...func(c
 func placing(ctx context.Context, c *orders.Client) { place(ctx, c) }
 
 func looking(ctx context.Context, c *orders.Client) {
-	c.Look(rate.As(ctx, rate.Urgent), "BTC-EUR", uuid.New(), time.Now().Add(-time.Minute))
+	c.Look(rate.As(ctx, rate.Urgent), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: uuid.New(), Since: time.Now().Add(-time.Minute)})
 }
 
 func cancelling(ctx context.Context, c *orders.Client) {
@@ -301,7 +301,7 @@ func TestPlacementThatGetsNoTurnInTimeIsNotSent(t *testing.T) {
 	require.Equal(t, trade.NotSent, placed.Reply, placed.Message)
 	require.Equal(t, orders.CodeNoTurn, placed.Code)
 	require.True(t, placed.MayPass())
-	look := d.client(nil).Look(t.Context(), "BTC-EUR", id, now.Add(-time.Minute))
+	look := d.client(nil).Look(t.Context(), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: id, Since: now.Add(-time.Minute)})
 	require.Equal(t, trade.NotThere, look.Sighting, look.Detail)
 }
 
@@ -368,7 +368,7 @@ func TestLooksGoOnWithoutTheDatabase(t *testing.T) {
 	ctx := t.Context()
 
 	for range 3 {
-		look := c.Look(rate.As(ctx, rate.Urgent), "BTC-EUR", uuid.New(), time.Now().Add(-time.Minute))
+		look := c.Look(rate.As(ctx, rate.Urgent), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: uuid.New(), Since: time.Now().Add(-time.Minute)})
 		require.Equal(t, trade.NotThere, look.Sighting, look.Detail)
 	}
 

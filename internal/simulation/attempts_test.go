@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,75 +9,107 @@ import (
 	"interlock/internal/trade"
 )
 
-// BeginAttempt is postgres.Store.BeginAttempt.
-func (r *records) BeginAttempt(c trade.Claim, number int, deadline time.Time, control trade.TradingState) (*trade.Placing, error) {
-	e, err := r.execution(c.ExecutionID)
-	if err != nil {
-		return nil, err
+// What follows is rows and locks. Every decision is trade.Execution's; where a
+// lock of the protocol is taken off, it is shown other rows than there are, or
+// what it says is not written.
+
+// facts is what a step is decided by besides the execution.
+func (r *records) executionFacts(control trade.TradingState) trade.ExecutionFacts {
+	return trade.ExecutionFacts{
+		Now: r.clock(), ReadLag: r.w.exchange.lag, Life: trade.DatabaseLife{Here: true}, ExpiresAt: r.proposal.ExpiresAt,
+		CancelRequested: r.cancelActor != "", Control: control, Price: r.price(r.clock()),
 	}
-	f := trade.AttemptFacts{
-		Now: r.clock(), Control: control, Status: e.status, SameClaim: e.requestID == c.RequestID, ClaimedAt: e.claimedAt,
-		ExpiresAt: r.proposal.ExpiresAt, CancelRequested: r.cancelActor != "", Plan: e.plan, Price: r.price(r.clock()),
-	}
-	for _, a := range e.attempts {
-		switch {
-		case r.w.locks.noRow:
-		case a.number == number:
-			p := a.placing()
-			return &p, nil
-		case r.w.locks.attemptsOverlap:
-		case a.number > number:
-			f.LaterExists = true
-		case a.alive():
-			f.EarlierInDoubt = true
-		}
-	}
-	if code, ok := trade.MayAttempt(f); !ok && !r.w.locks.noRow && !r.w.locks.alwaysAllowed {
-		return &trade.Placing{Reply: trade.NotSent, Code: string(code), Message: "the attempt was not allowed to begin"}, nil
-	}
-	return nil, r.insertAttempt(e, &attempt{number: number, requestID: e.requestID, deadline: deadline, begunAt: r.clock()})
 }
 
-func (r *records) insertAttempt(e *execution, a *attempt) error {
-	if r.w.locks.noRow && e.attempt(a.number) != nil {
+// BeginAttempt is postgres.Store.BeginAttempt.
+func (r *records) BeginAttempt(c trade.ClaimRef, number int, deadline time.Time, control trade.TradingState) (trade.Sending, *trade.Placing, error) {
+	e, err := r.execution(c.ExecutionID)
+	if err != nil {
+		return trade.Sending{}, nil, err
+	}
+	seen := e.Execution
+	switch {
+	case r.w.locks.noRow:
+		seen.Attempts = nil
+	case r.w.locks.attemptsOverlap:
+		seen.Attempts = slices.DeleteFunc(slices.Clone(seen.Attempts), func(a trade.Attempt) bool { return a.Number != number })
+	}
+	changes, answer := seen.Begin(c.RequestID, number, deadline, "", r.executionFacts(control))
+	forbidden := answer != nil && answer.Reply == trade.NotSent && len(seen.Attempts) == 0
+	if answer != nil && !(forbidden && (r.w.locks.noRow || r.w.locks.alwaysAllowed)) {
+		return trade.Sending{}, answer, nil
+	}
+	begun := trade.Attempt{Number: number, RequestID: e.RequestID, Deadline: deadline, BegunAt: r.clock()}
+	if changes.Begun != nil {
+		begun = *changes.Begun
+	}
+	return trade.Sending{Plan: e.Plan, Search: e.Search()}, nil, r.insertAttempt(e, begun)
+}
+
+func (r *records) insertAttempt(e *execution, a trade.Attempt) error {
+	if r.w.locks.noRow && e.attempt(a.Number) != nil {
 		return nil
 	}
 	if err := e.add(a, r.w.locks.attemptsOverlap || r.w.locks.noRow); err != nil {
 		return err
 	}
-	r.w.sayf("attempt %d begun, deadline %s", a.number, a.deadline.Format(time.StampMicro))
-	if r.control != trade.Active && (r.control != trade.Reducing || !e.plan.Reduces) {
-		r.w.wrongf("attempt %d began although trading was %s", a.number, r.control)
+	r.w.sayf("attempt %d begun, deadline %s", a.Number, a.Deadline.Format(time.StampMicro))
+	if r.control != trade.Active && (r.control != trade.Reducing || !e.Plan.Reduces) {
+		r.w.wrongf("attempt %d began although trading was %s", a.Number, r.control)
 	}
-	if late := a.begunAt.Sub(e.claimedAt); late > trade.SendWithin {
-		r.w.wrongf("attempt %d began %s after its claim", a.number, late)
+	if late := a.BegunAt.Sub(e.ClaimedAt); late > trade.SendWithin {
+		r.w.wrongf("attempt %d began %s after its claim", a.Number, late)
 	}
 	return nil
 }
 
 // RecordReply is postgres.Store.RecordReply.
-func (r *records) RecordReply(_ context.Context, c trade.Claim, number int, p trade.Placing) error {
+func (r *records) RecordReply(_ context.Context, c trade.ClaimRef, number int, p trade.Placing) error {
 	e, err := r.claimed(c)
 	if err != nil {
 		return err
 	}
-	if p.Reply == trade.Accepted && (p.Order == nil || p.Order.OrderID == "") {
-		return errors.New("an accepted order without an ID")
+	changes, err := e.Reply(number, p)
+	if err == nil {
+		err = r.writeFinal(e, changes.Final)
 	}
-	a := e.attempt(number)
-	if a == nil || a.verdict != "" {
-		return fmt.Errorf("%w: the attempt has a verdict", trade.ErrConflict)
+	if err != nil {
+		return err
 	}
-	a.code, a.detail, a.verdict = p.Code, p.Message, p.Conclusive()
-	if p.Reply == trade.Accepted {
-		a.orderID = p.Order.OrderID
-	}
+	*e.attempt(number) = *changes.Concluded
 	r.w.sayf("attempt %d replied %s %s", number, p.Reply, p.Code)
 	return nil
 }
 
+// writeFinal keeps the unique rows of order_fills.
+func (r *records) writeFinal(e *execution, o *trade.Order) error {
+	if o == nil {
+		return nil
+	}
+	for _, f := range o.Fills {
+		if _, there := r.fills[f.ID]; there {
+			return fmt.Errorf("%w: fill %s is there", trade.ErrConflict, f.ID)
+		}
+	}
+	for _, f := range o.Fills {
+		r.fills[f.ID] = f
+	}
+	e.Final = o
+	return nil
+}
+
+// LookupOf is postgres.Store.LookupOf.
+func (r *records) LookupOf(c trade.ClaimRef, number int) (*trade.Search, error) {
+	e, err := r.claimed(c)
+	if err != nil || !e.InDoubt(number) {
+		return nil, err
+	}
+	search := e.Search()
+	return &search, nil
+}
+
 // RecordLook is postgres.Store.RecordLook.
-func (r *records) RecordLook(_ context.Context, c trade.Claim, number int, look trade.Look) error {
+func (r *records) RecordLook(_ context.Context, c trade.ClaimRef, number int, look trade.Look) error {
 	e, err := r.claimed(c)
 	if err != nil {
 		return err
@@ -90,109 +121,103 @@ func (r *records) RecordLook(_ context.Context, c trade.Claim, number int, look 
 	return nil
 }
 
+// AcceptedOrder is postgres.Store.AcceptedOrder.
+func (r *records) AcceptedOrder(c trade.ClaimRef) (trade.AcceptedOrder, error) {
+	e, err := r.claimed(c)
+	if err != nil {
+		return trade.AcceptedOrder{}, err
+	}
+	return trade.AcceptedOrder{Market: e.Plan.Market, OrderID: e.Accepted(), MayCancel: e.MayCancel(r.executionFacts(r.control))}, nil
+}
+
 // Followed is postgres.Store.Followed.
-func (r *records) Followed(_ context.Context, c trade.Claim) error {
+func (r *records) Followed(c trade.ClaimRef, o trade.Order, exchangeNow time.Time) (*trade.Order, error) {
+	e, err := r.claimed(c)
+	if err != nil {
+		return nil, err
+	}
+	e.followedAt = r.clock()
+	changes, over := e.Follow(o, exchangeNow)
+	if err := r.writeFinal(e, changes.Final); err != nil || !over {
+		return nil, err
+	}
+	return e.Final, nil
+}
+
+// RecordReading is postgres.Store.RecordReading.
+func (r *records) RecordReading(c trade.ClaimRef, reading trade.Reading) error {
 	e, err := r.claimed(c)
 	if err == nil {
-		e.followedAt = r.clock()
+		reading.ReadAt = r.clock()
+		e.readings = append(e.readings, reading)
 	}
 	return err
 }
 
 // Conclude is postgres.Store.Conclude.
-func (r *records) Conclude(_ context.Context, c trade.Claim, number int) (trade.Finding, error) {
+func (r *records) Conclude(_ context.Context, c trade.ClaimRef, number int) (trade.Finding, error) {
 	e, err := r.claimed(c)
 	if err != nil {
 		return trade.Finding{}, err
 	}
-	a := e.attempt(number)
-	switch {
-	case a == nil:
-		return r.void(e, number)
-	case a.verdict != "":
-		return trade.Finding{Concluded: true, Placing: a.placing(), Verdict: a.verdict}, nil
-	case r.w.locks.timeoutFails && a.code == "":
-		a.verdict = trade.ConcludedNotSent
-		return trade.Finding{Concluded: true, Verdict: a.verdict, Placing: neverBegan}, nil
+	if a := e.attempt(number); r.w.locks.timeoutFails && a != nil && a.Outcome == "" && a.Code == "" {
+		a.Outcome = trade.ConcludedNotSent
+		return trade.Finding{Concluded: true, Verdict: a.Outcome, Placing: a.Result()}, nil
 	}
-	return r.judge(e, a)
+	seen, lookups := r.shown(e, number)
+	changes, f := seen.Conclude(number, lookups, r.executionFacts(r.control))
+	if changes.Begun != nil {
+		r.w.strike("attempt voided")
+		if r.w.locks.noVoid || r.w.locks.noRow {
+			changes.Begun = nil
+		}
+	}
+	return f, r.conclude(e, changes)
 }
 
-func (r *records) void(e *execution, number int) (trade.Finding, error) {
-	f := trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: neverBegan}
-	if r.w.locks.noVoid || r.w.locks.noRow || !e.open() {
-		return f, nil
-	}
-	r.w.sayf("attempt %d void", number)
-	r.w.strike("attempt voided")
-	return f, e.add(&attempt{number: number, requestID: e.requestID, verdict: trade.ConcludedVoid}, false)
-}
-
-func (r *records) judge(e *execution, a *attempt) (trade.Finding, error) {
-	looks := slices.Clone(e.looks[a.number])
-	slices.SortStableFunc(looks, func(a, b trade.Look) int { return a.ExchangeTime.Compare(b.ExchangeTime) })
-	verdict, next := r.judgement(r.doubt(a), looks)
-	if verdict == "" {
-		f := trade.Finding{Placing: a.placing(), Wait: max(next.Sub(r.clock()), 0)}
-		return f, r.setOpen(e, trade.Unresolved)
-	}
-	f := trade.Finding{Concluded: true, Verdict: verdict, Placing: trade.Placing{Code: a.code, Message: a.detail}}
-	found := seen(looks)
-	a.verdict = verdict
-	switch verdict {
-	case trade.ConcludedAccepted:
-		a.orderID = found[0].OrderID
-		f.Placing = trade.Placing{Reply: trade.Accepted, Order: &found[0]}
-	case trade.ConcludedRefused:
-		f.Placing.Reply = trade.Refused
-	default:
-		f.Placing = a.placing()
-	}
-	if len(found) > 1 {
-		r.alarmed = true
-		r.setControl(trade.Halted)
-	}
-	r.w.sayf("attempt %d concluded %s", a.number, verdict)
-	return f, r.setOpen(e, trade.Executing)
-}
-
-func (r *records) doubt(a *attempt) trade.Doubt {
-	return trade.Doubt{Deadline: a.deadline, ReplyCode: a.code, ReadLag: r.w.exchange.lag}
-}
-
-// judgement is trade.Judge, unless it is to be shown what it is for.
-func (r *records) judgement(d trade.Doubt, looks []trade.Look) (trade.Conclusion, time.Time) {
+// shown is what an attempt is concluded from.
+func (r *records) shown(e *execution, number int) (trade.Execution, []trade.Look) {
+	seen, lookups := e.Execution, slices.Clone(e.looks[number])
+	slices.SortStableFunc(lookups, func(a, b trade.Look) int { return a.ExchangeTime.Compare(b.ExchangeTime) })
 	if r.w.locks.lookEarly {
-		d.Deadline = d.Deadline.Add(-time.Hour)
+		seen.Attempts = slices.Clone(seen.Attempts)
+		for i := range seen.Attempts {
+			seen.Attempts[i].Deadline = seen.Attempts[i].Deadline.Add(-time.Hour)
+		}
 	}
-	verdict, next := trade.Judge(d, looks)
-	enough := func(l trade.Look) bool {
-		return l.Sighting == trade.NotThere && l.ExchangeTime.After(d.Deadline.Add(d.ReadLag))
-	}
-	if r.w.locks.oneLook && verdict == "" && slices.ContainsFunc(looks, enough) {
-		return trade.ConcludedAbsent, time.Time{}
-	}
-	return verdict, next
-}
-
-func seen(looks []trade.Look) []trade.Order {
-	var found []trade.Order
-	for _, look := range looks {
-		for _, o := range look.Orders {
-			if !slices.ContainsFunc(found, func(f trade.Order) bool { return f.OrderID == o.OrderID }) {
-				found = append(found, o)
+	if r.w.locks.oneLook {
+		for _, l := range lookups {
+			l.ExchangeTime = l.ExchangeTime.Add(r.w.exchange.lag)
+			if a := e.attempt(number); a != nil && l.ExchangeTime.After(a.Deadline.Add(2*r.w.exchange.lag)) {
+				lookups = append(lookups, l)
 			}
 		}
 	}
-	return found
+	return seen, lookups
 }
 
-func (r *records) setOpen(e *execution, status trade.Status) error {
-	if !e.open() {
+// conclude writes what role proposals concludes.
+func (r *records) conclude(e *execution, c trade.Changes) error {
+	if c.Begun != nil {
+		if err := e.add(*c.Begun, false); err != nil {
+			return err
+		}
+		r.w.sayf("attempt %d void", c.Begun.Number)
+	}
+	if c.Concluded != nil {
+		a := e.attempt(c.Concluded.Number)
+		a.Outcome, a.OrderID = c.Concluded.Outcome, c.Concluded.OrderID
+		r.w.sayf("attempt %d concluded %s", a.Number, a.Outcome)
+	}
+	if len(c.Others) > 0 {
+		r.alarmed = true
+		r.setControl(trade.Halted)
+	}
+	if c.Status == "" || !e.open() {
 		return nil
 	}
-	e.status, e.followedAt = status, r.clock()
-	return r.setStatus(status)
+	e.Status, e.followedAt = c.Status, r.clock()
+	return r.setStatus(c.Status)
 }
 
 func (r *records) setControl(s trade.TradingState) {
@@ -203,94 +228,76 @@ func (r *records) setControl(s trade.TradingState) {
 }
 
 // RecordOrder is postgres.Store.RecordOrder.
-func (r *records) RecordOrder(_ context.Context, c trade.Claim, o trade.Order) error {
+func (r *records) RecordOrder(_ context.Context, c trade.ClaimRef) (trade.Recorded, error) {
 	e, err := r.claimed(c)
 	if err != nil {
-		return err
+		return trade.Recorded{}, err
 	}
-	if e.status == trade.Executed && e.order != nil && e.order.OrderID == o.OrderID {
-		return nil
+	changes, err := e.Record()
+	if err != nil {
+		return trade.Recorded{}, err
 	}
-	accepted := func(a *attempt) bool { return a.verdict == trade.ConcludedAccepted && a.orderID == o.OrderID }
-	if !slices.ContainsFunc(e.attempts, accepted) && !r.w.locks.noRow {
-		return fmt.Errorf("%w: order %s was not accepted", trade.ErrInvalid, o.OrderID)
-	}
-	for _, f := range o.Fills {
-		if _, there := r.fills[f.ID]; there {
-			return fmt.Errorf("%w: fill %s is there", trade.ErrConflict, f.ID)
+	if o := changes.Recorded; o != nil {
+		if err := r.setStatus(trade.Executed); err != nil {
+			return trade.Recorded{}, err
+		}
+		e.Status, e.order = trade.Executed, o
+		if o.FilledAmount.IsPositive() {
+			e.traded = true
+			r.history = append(r.history, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: o.Side, At: o.LastFill(), KnownTo: e.knownTo})
 		}
 	}
-	if !e.open() {
-		return fmt.Errorf("%w: the execution is %s", trade.ErrConflict, e.status)
+	recorded := trade.Recorded{Status: e.Status}
+	if e.Status == trade.Executed {
+		recorded.Order = e.Final
 	}
-	if err := r.setStatus(trade.Executed); err != nil {
-		return err
-	}
-	for _, f := range o.Fills {
-		r.fills[f.ID] = f
-	}
-	if o.FilledAmount.IsPositive() {
-		e.traded = true
-		r.history = append(r.history, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: o.Side, At: o.LastFill(), KnownTo: e.knownTo})
-	}
-	e.status, e.order = trade.Executed, &o
-	return nil
+	return recorded, nil
 }
 
 // FailExecution is postgres.Store.FailExecution.
-func (r *records) FailExecution(_ context.Context, c trade.Claim, f trade.Failure) error {
-	e, err := r.claimed(c)
-	if err != nil || e.status == trade.Failed {
-		return err
-	}
-	if slices.ContainsFunc(e.attempts, (*attempt).alive) && !r.w.locks.noRow {
-		return fmt.Errorf("%w: an attempt is in doubt or accepted", trade.ErrConflict)
-	}
-	if !e.open() {
-		return fmt.Errorf("%w: the execution is %s", trade.ErrConflict, e.status)
-	}
-	end := trade.Failed
-	if r.cancelActor != "" {
-		end = trade.Cancelled
-	}
-	if err := r.setStatus(end); err != nil {
-		return err
-	}
-	e.status, r.proposal.FailureCode = trade.Failed, string(f.Code)
-	r.w.sayf("failed: %s %s", f.Code, f.ExchangeCode)
-	return nil
-}
-
-// Resolve is postgres.Store.Resolve.
-func (r *records) Resolve(_ context.Context, c trade.Claim, number int, w trade.Word) (string, error) {
+func (r *records) FailExecution(_ context.Context, c trade.ClaimRef, number int) (trade.Status, error) {
 	e, err := r.claimed(c)
 	if err != nil {
 		return "", err
 	}
-	a := e.attempt(number)
-	switch {
-	case a == nil:
-		return "", trade.ErrNotFound
-	case w.Problem != "":
-		return w.Problem, nil
-	case w.Actor == "" || w.Reason == "":
-		return "actor and reason are required", nil
-	case e.status != trade.Unresolved || a.verdict != "":
-		return "the proposal is not UNRESOLVED", nil
+	seen := e.Execution
+	if r.w.locks.noRow {
+		seen.Attempts = nil
 	}
-	doubt := r.doubt(a)
+	changes := seen.Fail(number, r.executionFacts(r.control))
+	if changes.Failure == nil {
+		return r.proposal.Status, nil
+	}
+	if err := r.setStatus(changes.Status); err != nil {
+		return "", err
+	}
+	e.Status, r.proposal.FailureCode = trade.Failed, string(changes.Failure.Code)
+	r.w.sayf("failed: %s %s", changes.Failure.Code, changes.Failure.ExchangeCode)
+	return changes.Status, nil
+}
+
+// Resolve is postgres.Store.Resolve.
+func (r *records) Resolve(_ context.Context, c trade.ClaimRef, number int, w trade.Wish) (string, error) {
+	e, err := r.claimed(c)
+	if err != nil {
+		return "", err
+	}
+	facts := r.executionFacts(r.control)
 	if r.w.locks.earlyWord {
-		doubt.ReadLag = time.Nanosecond
+		facts.ReadLag = time.Nanosecond
 	}
-	if problem := doubt.Objection(c.Plan, w.Order, w.ExchangeNow); problem != "" {
+	var reading *trade.Reading
+	for _, made := range e.readings {
+		if made.OrderID == w.OrderID {
+			reading = &made
+		}
+	}
+	changes, problem := e.Resolve(number, w, reading, facts)
+	if problem != "" {
 		return problem, nil
 	}
-	a.verdict = trade.ConcludedAbsent
-	if w.Order != nil {
-		a.verdict, a.orderID = trade.ConcludedAccepted, w.Order.OrderID
-	}
-	r.lied = r.lied || (w.Order == nil) == r.w.exchange.has(e.client)
+	r.lied = r.lied || (w.OrderID == "") == r.w.exchange.has(e.ClientOrderID)
 	r.w.strike("a person's word taken")
-	r.w.sayf("a person says: %v (lie: %v)", a.verdict, r.lied)
-	return "", r.setOpen(e, trade.Executing)
+	r.w.sayf("a person says: %v (lie: %v)", changes.Concluded.Outcome, r.lied)
+	return "", r.conclude(e, changes)
 }

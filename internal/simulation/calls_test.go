@@ -271,7 +271,7 @@ func (t *thread) perform(name string, arg json.RawMessage) (any, error) {
 	case proposals.Conclude:
 		return invoke(ctx, p.Conclude, arg)
 	case proposals.RecordOrder:
-		return invoke(ctx, nothing(p.RecordOrder), arg)
+		return invoke(ctx, p.RecordOrder, arg)
 	case proposals.FailExecution:
 		return invoke(ctx, p.FailExecution, arg)
 	case proposals.Expire:
@@ -280,6 +280,8 @@ func (t *thread) perform(name string, arg json.RawMessage) (any, error) {
 		return invoke(ctx, p.Cancel, arg)
 	case proposals.StoreOverride:
 		return invoke(ctx, p.StoreOverride, arg)
+	case proposals.NoteRefusal:
+		return invoke(ctx, nothing(p.NoteRefusal), arg)
 	case proposals.Resolve:
 		return invoke(ctx, p.Resolve, arg)
 	}

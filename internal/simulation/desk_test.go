@@ -61,16 +61,16 @@ func (d desk) Preflight(ctx context.Context, req trade.Request) (trade.Decision,
 	return ask(ctx, d, func(r *records) (trade.Decision, error) { return r.Preflight(ctx, req) })
 }
 
-func (d desk) Conclude(ctx context.Context, c trade.Claim, number int) (trade.Finding, error) {
+func (d desk) Conclude(ctx context.Context, c trade.ClaimRef, number int) (trade.Finding, error) {
 	return ask(ctx, d, func(r *records) (trade.Finding, error) { return r.Conclude(ctx, c, number) })
 }
 
-func (d desk) RecordOrder(ctx context.Context, c trade.Claim, o trade.Order) error {
-	return d.transact(ctx, func(r *records) error { return r.RecordOrder(ctx, c, o) })
+func (d desk) RecordOrder(ctx context.Context, c trade.ClaimRef) (trade.Recorded, error) {
+	return ask(ctx, d, func(r *records) (trade.Recorded, error) { return r.RecordOrder(ctx, c) })
 }
 
-func (d desk) FailExecution(ctx context.Context, c trade.Claim, f trade.Failure) error {
-	return d.transact(ctx, func(r *records) error { return r.FailExecution(ctx, c, f) })
+func (d desk) FailExecution(ctx context.Context, c trade.ClaimRef, number int) (trade.Status, error) {
+	return ask(ctx, d, func(r *records) (trade.Status, error) { return r.FailExecution(ctx, c, number) })
 }
 
 func (d desk) Expire(ctx context.Context, id string) (trade.Status, error) {
@@ -85,31 +85,55 @@ func (d desk) StoreOverride(ctx context.Context, o trade.Override, via string) (
 	return ask(ctx, d, func(r *records) (string, error) { return r.StoreOverride(ctx, o, via) })
 }
 
-func (d desk) Resolve(ctx context.Context, c trade.Claim, number int, w trade.Word) (string, error) {
+func (d desk) Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Wish) (string, error) {
 	return ask(ctx, d, func(r *records) (string, error) { return r.Resolve(ctx, c, number, w) })
 }
 
-func (d desk) BeginAttempt(ctx context.Context, c trade.Claim, number int, deadline time.Time, _ string) (*trade.Placing, error) {
+func (d desk) NoteRefusal(ctx context.Context, _, _, _ string) error {
+	return d.transact(ctx, func(*records) error { return nil })
+}
+
+// begun is what BeginAttempt returns.
+type begun struct {
+	sending trade.Sending
+	answer  *trade.Placing
+}
+
+func (d desk) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, _ string) (trade.Sending, *trade.Placing, error) {
 	control := d.t.w.records.control
 	if d.t.w.locks.haltUnlocked {
 		d.t.pause(d.t.w.between(0, 3*time.Second))
 	}
-	return ask(ctx, d, func(r *records) (*trade.Placing, error) {
+	b, err := ask(ctx, d, func(r *records) (b begun, err error) {
 		if !r.w.locks.haltUnlocked {
 			control = r.control // read under its lock, so no older than the row
 		}
-		return r.BeginAttempt(c, number, deadline, control)
+		b.sending, b.answer, err = r.BeginAttempt(c, number, deadline, control)
+		return b, err
 	})
+	return b.sending, b.answer, err
 }
 
-func (d desk) RecordReply(ctx context.Context, c trade.Claim, number int, p trade.Placing) error {
+func (d desk) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.Placing, _ string) error {
 	return d.transact(ctx, func(r *records) error { return r.RecordReply(ctx, c, number, p) })
 }
 
-func (d desk) RecordLook(ctx context.Context, c trade.Claim, number int, look trade.Look) error {
+func (d desk) LookupOf(ctx context.Context, c trade.ClaimRef, number int) (*trade.Search, error) {
+	return ask(ctx, d, func(r *records) (*trade.Search, error) { return r.LookupOf(c, number) })
+}
+
+func (d desk) RecordLook(ctx context.Context, c trade.ClaimRef, number int, look trade.Look) error {
 	return d.transact(ctx, func(r *records) error { return r.RecordLook(ctx, c, number, look) })
 }
 
-func (d desk) Followed(ctx context.Context, c trade.Claim) error {
-	return d.transact(ctx, func(r *records) error { return r.Followed(ctx, c) })
+func (d desk) AcceptedOrder(ctx context.Context, c trade.ClaimRef) (trade.AcceptedOrder, error) {
+	return ask(ctx, d, func(r *records) (trade.AcceptedOrder, error) { return r.AcceptedOrder(c) })
+}
+
+func (d desk) Followed(ctx context.Context, c trade.ClaimRef, o trade.Order, exchangeNow time.Time, _ string) (*trade.Order, error) {
+	return ask(ctx, d, func(r *records) (*trade.Order, error) { return r.Followed(c, o, exchangeNow) })
+}
+
+func (d desk) RecordReading(ctx context.Context, c trade.ClaimRef, reading trade.Reading) error {
+	return d.transact(ctx, func(r *records) error { return r.RecordReading(c, reading) })
 }

@@ -19,11 +19,11 @@ func (x *exchange) noteAccepted(p *post) {
 	}
 }
 
-func (r *records) attemptOf(deadline interface{ UnixNano() int64 }) *attempt {
+func (r *records) attemptOf(deadline interface{ UnixNano() int64 }) *trade.Attempt {
 	for _, e := range r.executions {
-		for _, a := range e.attempts {
-			if !a.deadline.IsZero() && a.deadline.UnixNano() == deadline.UnixNano() {
-				return a
+		for _, a := range e.Attempts {
+			if !a.Deadline.IsZero() && a.Deadline.UnixNano() == deadline.UnixNano() {
+				return &a
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func (w *world) checkAnswer(q *request, r workflows.ExecuteResult, reset bool) {
 	switch {
 	case r.Claimed && !(decided && v.claimed):
 		w.wrongf("%s was told that it won the claim, and it did not", q.id)
-	case !r.Claimed && !reset && decided && v.claimed && w.records.current().requestID == q.id:
+	case !r.Claimed && !reset && decided && v.claimed && w.records.current().RequestID == q.id:
 		w.wrongf("%s was told that it did not win the claim, and it did", q.id)
 	case !r.Claimed && r.Status == trade.Pending && len(r.Blocks) == 0:
 		w.wrongf("%s was refused without a reason", q.id)
@@ -117,8 +117,8 @@ func (w *world) checkEnd() {
 	}
 	for _, o := range made {
 		a := r.attemptOf(o.deadline)
-		if a != nil && a.verdict != trade.ConcludedAccepted && !r.lied {
-			w.wrongf("the order of attempt %d exists, and the attempt is %q", a.number, a.verdict)
+		if a != nil && a.Outcome != trade.ConcludedAccepted && !r.lied {
+			w.wrongf("the order of attempt %d exists, and the attempt is %q", a.Number, a.Outcome)
 		}
 	}
 	if status := r.proposal.Status; !status.Closed() {

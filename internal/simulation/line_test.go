@@ -100,8 +100,8 @@ func (l line) place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline
 }
 
 // Look asks in four places; a find outweighs doubts, a doubt every no.
-func (l line) Look(ctx context.Context, _ trade.Market, id uuid.UUID, _ time.Time) trade.Look {
-	w := l.t.w
+func (l line) Look(ctx context.Context, s trade.Search) trade.Look {
+	w, id := l.t.w, s.ClientOrderID
 	if w.locks.blindSend && l.t.placing() {
 		return trade.Look{Sighting: trade.NotThere, ExchangeTime: w.exchange.now()}
 	}

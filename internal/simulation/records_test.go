@@ -54,33 +54,19 @@ type override struct {
 	consumedBy string
 }
 
+// execution is the rows of one: what trade.Execution decides from.
 type execution struct {
-	id         int64
-	status     trade.Status
-	client     uuid.UUID
-	plan       trade.Plan
-	requestID  string
-	claimedAt  time.Time
+	trade.Execution
+
 	followedAt time.Time
 	knownTo    []string // overrides stored since the claim
-	attempts   []*attempt
 	looks      map[int][]trade.Look
-	order      *trade.Order
+	readings   []trade.Reading
+	order      *trade.Order // recorded
 	traded     bool
 }
 
-type attempt struct {
-	number    int
-	requestID string
-	deadline  time.Time
-	begunAt   time.Time
-	code      string
-	detail    string
-	verdict   trade.Conclusion
-	orderID   string
-}
-
-func (a *attempt) alive() bool { return a.verdict == "" || a.verdict == trade.ConcludedAccepted }
+func alive(a trade.Attempt) bool { return a.Outcome == "" || a.Outcome == trade.ConcludedAccepted }
 
 // clock is clock_timestamp().
 func (r *records) clock() time.Time { return r.w.time().Truncate(time.Microsecond) }
@@ -105,7 +91,7 @@ func (r *records) setStatus(next trade.Status) error {
 
 func (r *records) execution(id int64) (*execution, error) {
 	for _, e := range r.executions {
-		if e.id == id {
+		if e.ID == id {
 			return e, nil
 		}
 	}
@@ -113,9 +99,9 @@ func (r *records) execution(id int64) (*execution, error) {
 }
 
 // claimed is the execution of c while c is the claim in force.
-func (r *records) claimed(c trade.Claim) (*execution, error) {
+func (r *records) claimed(c trade.ClaimRef) (*execution, error) {
 	e, err := r.execution(c.ExecutionID)
-	if err == nil && e.requestID != c.RequestID {
+	if err == nil && e.RequestID != c.RequestID {
 		err = trade.ErrNotFound
 	}
 	return e, err
@@ -129,59 +115,35 @@ func (r *records) current() *execution {
 	return r.executions[len(r.executions)-1]
 }
 
-func (e *execution) attempt(number int) *attempt {
-	for _, a := range e.attempts {
-		if a.number == number {
-			return a
+func (e *execution) attempt(number int) *trade.Attempt {
+	for i := range e.Attempts {
+		if e.Attempts[i].Number == number {
+			return &e.Attempts[i]
 		}
 	}
 	return nil
 }
 
-func (e *execution) open() bool { return e.status.Claimed() }
+func (e *execution) open() bool { return e.Status.Claimed() }
 
 // add keeps the unique rows of order_attempts.
-func (e *execution) add(a *attempt, overlap bool) error {
-	if e.attempt(a.number) != nil {
-		return fmt.Errorf("%w: attempt %d exists", trade.ErrConflict, a.number)
+func (e *execution) add(a trade.Attempt, overlap bool) error {
+	if e.attempt(a.Number) != nil {
+		return fmt.Errorf("%w: attempt %d exists", trade.ErrConflict, a.Number)
 	}
-	if a.alive() && !overlap && slices.ContainsFunc(e.attempts, (*attempt).alive) {
+	if alive(a) && !overlap && slices.ContainsFunc(e.Attempts, alive) {
 		return fmt.Errorf("%w: another attempt is alive", trade.ErrConflict)
 	}
-	e.attempts = append(e.attempts, a)
-	slices.SortFunc(e.attempts, func(a, b *attempt) int { return a.number - b.number })
+	e.Attempts = append(slices.Clone(e.Attempts), a)
+	slices.SortFunc(e.Attempts, func(a, b trade.Attempt) int { return a.Number - b.Number })
 	return nil
 }
 
 func (e *execution) claim() *trade.Claim {
-	c := &trade.Claim{
-		ExecutionID: e.id, ProposalID: proposed, AccountID: account, RequestID: e.requestID, ClientOrderID: e.client,
-		Plan: e.plan, ClaimedAt: e.claimedAt, NextAttempt: 1, Untried: true,
+	return &trade.Claim{
+		ExecutionID: e.ID, ProposalID: proposed, AccountID: account, RequestID: e.RequestID, ClientOrderID: e.ClientOrderID,
+		Plan: e.Plan, ClaimedAt: e.ClaimedAt, NextAttempt: e.NextAttempt(), Untried: e.Untried(),
 	}
-	for _, a := range e.attempts {
-		c.NextAttempt = a.number + 1
-		c.Untried = c.Untried && a.requestID != e.requestID
-	}
-	return c
-}
-
-var neverBegan = trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable), Message: "the attempt never began"}
-
-func (a *attempt) placing() trade.Placing {
-	p := trade.Placing{Reply: trade.Unknown, Code: a.code, Message: a.detail}
-	switch a.verdict {
-	case trade.ConcludedAccepted:
-		p.Reply, p.Order = trade.Accepted, &trade.Order{OrderID: a.orderID}
-	case trade.ConcludedRefused:
-		p.Reply = trade.Refused
-	case trade.ConcludedNotSent:
-		p.Reply = trade.NotSent
-	case trade.ConcludedVoid:
-		p = neverBegan
-	case trade.ConcludedAbsent:
-		p = trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent), Message: "the exchange has no such order; it had said: " + a.code}
-	}
-	return p
 }
 
 // ReadState is postgres.Store.ReadState.
@@ -191,13 +153,10 @@ func (r *records) ReadState(context.Context, string) (trade.Life, error) {
 	if e == nil {
 		return l, nil
 	}
-	l.Claim, l.Attempts, l.Order = e.claim(), len(e.attempts), e.order
-	for _, a := range e.attempts {
-		switch a.verdict {
-		case "":
-			l.InDoubt = a.number
-		case trade.ConcludedAccepted:
-			l.AcceptedOrder = a.orderID
+	l.Claim, l.Attempts, l.Order, l.AcceptedOrder = e.claim(), len(e.Attempts), e.order, e.Accepted()
+	for _, a := range e.Attempts {
+		if a.Outcome == "" {
+			l.InDoubt = a.Number
 		}
 	}
 	return l, nil
@@ -237,9 +196,9 @@ func (r *records) facts() trade.Facts {
 	}
 	for _, e := range r.executions {
 		if e.open() && !r.w.locks.claimNotUnique {
-			f.Trades = append(f.Trades, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: r.proposal.Side, At: e.claimedAt, KnownTo: e.knownTo, Open: true})
+			f.Trades = append(f.Trades, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: r.proposal.Side, At: e.ClaimedAt, KnownTo: e.knownTo, Open: true})
 		}
-		if e.status == trade.Unresolved && !r.w.locks.claimNotUnique {
+		if e.Status == trade.Unresolved && !r.w.locks.claimNotUnique {
 			f.UnresolvedOrders = append(f.UnresolvedOrders, proposed)
 		}
 	}
@@ -268,15 +227,15 @@ func (r *records) claim(v trade.Verdict) error {
 	e := r.current()
 	switch {
 	case r.w.locks.claimNotUnique, e == nil:
-		e = &execution{
-			id: int64(len(r.executions) + 1), looks: map[int][]trade.Look{},
-			client: trade.ClientOrderID(uuid.UUID{1}, account, user, proposed),
-		}
+		e = &execution{looks: map[int][]trade.Look{}, Execution: trade.Execution{
+			ID: int64(len(r.executions) + 1), ProposalID: proposed, AccountID: account,
+			ClientOrderID: trade.ClientOrderID(uuid.UUID{1}, account, user, proposed),
+		}}
 		r.executions = append(r.executions, e)
-	case e.status != trade.Failed:
+	case e.Status != trade.Failed:
 		return fmt.Errorf("%w: the proposal has an execution", trade.ErrConflict)
 	}
-	e.status, e.plan, e.requestID, e.claimedAt, e.followedAt, e.knownTo = trade.Executing, *v.Plan, v.RequestID, v.At, v.At, nil
+	e.Status, e.Plan, e.RequestID, e.ClaimedAt, e.followedAt, e.knownTo = trade.Executing, *v.Plan, v.RequestID, v.At, v.At, nil
 	if r.w.locks.claimNotUnique {
 		return nil
 	}

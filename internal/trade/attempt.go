@@ -16,7 +16,7 @@ type AttemptFacts struct {
 	ExpiresAt       time.Time
 	CancelRequested bool
 	EarlierInDoubt  bool // an earlier attempt has no verdict, or was accepted
-	LaterExists     bool
+	OutOfTurn       bool // another number is next
 	Plan            Plan
 	Price           *PriceFact
 }
@@ -25,7 +25,7 @@ type AttemptFacts struct {
 // A refused attempt sends nothing and leaves no row.
 func MayAttempt(f AttemptFacts) (Code, bool) {
 	switch {
-	case f.Status != Executing, !f.SameClaim, f.EarlierInDoubt, f.LaterExists:
+	case f.Status != Executing, !f.SameClaim, f.EarlierInDoubt, f.OutOfTurn:
 		return ProposalClosed, false
 	case f.CancelRequested:
 		return CancelRequested, false

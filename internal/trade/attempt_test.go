@@ -29,7 +29,7 @@ func TestAttemptMayBeginOnlyWhenNothingForbidsIt(t *testing.T) {
 		{"ended", func(f *AttemptFacts) { f.Status = Failed }, ProposalClosed},
 		{"another claim is in force", func(f *AttemptFacts) { f.SameClaim = false }, ProposalClosed},
 		{"an earlier attempt is in doubt or accepted", func(f *AttemptFacts) { f.EarlierInDoubt = true }, ProposalClosed},
-		{"a later attempt exists", func(f *AttemptFacts) { f.LaterExists = true }, ProposalClosed},
+		{"a later attempt exists", func(f *AttemptFacts) { f.OutOfTurn = true }, ProposalClosed},
 		{"cancelled", func(f *AttemptFacts) { f.CancelRequested = true }, CancelRequested},
 		{"a nanosecond before expiry", func(f *AttemptFacts) { f.ExpiresAt = noon.Add(1) }, ""},
 		{"expired", func(f *AttemptFacts) { f.ExpiresAt = noon }, ProposalExpired},
@@ -258,4 +258,13 @@ func TestWhatAnAttemptThatPlacedNothingMeans(t *testing.T) {
 	} {
 		require.Equal(t, c.want, c.p.Failure(), "%+v", c.p)
 	}
+}
+
+func TestLookupsComeSoonAtFirstAndNeverLessOftenThanEveryHalfMinute(t *testing.T) {
+	require.Equal(t, time.Second, LookupPause(0, time.Hour))
+	require.Equal(t, 4*time.Second, LookupPause(2, 0))
+	require.Equal(t, 30*time.Second, LookupPause(40, 0))
+	require.Equal(t, 30*time.Second, LookupPause(40, time.Hour))
+	require.Equal(t, time.Second, LookupPause(-7, 0), "whatever a run was started with")
+	require.Equal(t, 2100*time.Millisecond, LookupPause(40, 2*time.Second), "one falls on the instant at which absence can be concluded")
 }

@@ -59,7 +59,8 @@ type SentAttempt struct {
 	Market        Market
 	ClientOrderID uuid.UUID
 	Deadline      time.Time // exchange clock
-	ClaimedAt     time.Time
+	Since         time.Time // when the first attempt of its proposal began
+	Side          Side
 	OrderID       string // empty while the attempt is in doubt
 	Ended         bool   // its order is recorded as final
 }
@@ -68,6 +69,11 @@ type SentAttempt struct {
 // any more that was not there: its last request has acted, and is shown.
 func (a SentAttempt) Visible(lag time.Duration) time.Time {
 	return Doubt{Deadline: a.Deadline, ReadLag: lag}.Visible()
+}
+
+// Search is what a lookup for the attempt's order searches.
+func (a SentAttempt) Search() Search {
+	return Search{Market: a.Market, Side: a.Side, ClientOrderID: a.ClientOrderID, Since: a.Since.Add(-lookBack)}
 }
 
 // Obstacle is why a cancel-open is not complete.

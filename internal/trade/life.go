@@ -20,6 +20,24 @@ type Claim struct {
 	Untried       bool      `json:"untried"` // no attempt was made for the request that won it
 }
 
+// MayTryAgain reports whether a new attempt at an instant could still help after
+// one that ended like this.
+func (c Claim) MayTryAgain(p Placing, at time.Time) bool {
+	return p.MayPass() && at.Sub(c.ClaimedAt) < SendWithin
+}
+
+// OpenUntil is when the order's time is over. One that takes the market's price
+// ends by itself; if it does not, it is cancelled a minute from now.
+func (c Claim) OpenUntil(now time.Time) time.Time {
+	if c.Plan.resting() {
+		return c.ClaimedAt.Add(c.Plan.TimeToLive.Std())
+	}
+	return now.Add(takerLife)
+}
+
+// takerLife is how long an order that takes the market's price may stay open.
+const takerLife = time.Minute
+
 // Life is what is stored of a proposal and its execution.
 type Life struct {
 	Proposal      Proposal `json:"proposal"`
@@ -33,6 +51,35 @@ type Life struct {
 	Looked        []Looked `json:"looked,omitempty"`        // the last looks, oldest first
 }
 
+// DecidingAttempt is the one that decides a claim which an earlier run began:
+// the attempt in doubt, else the last one, else the next one, which concluding
+// voids so that nobody can begin it.
+func (l Life) DecidingAttempt() int {
+	switch {
+	case l.InDoubt > 0:
+		return l.InDoubt
+	case l.Claim.Untried:
+		return l.Claim.NextAttempt
+	}
+	return l.Claim.NextAttempt - 1
+}
+
+// LookupPause is how long to wait before the next lookup: soon at first, because
+// most doubts are a lost reply, and never longer than half a minute. wait is when
+// absence could be concluded; there is a lookup then in any case.
+func LookupPause(lookups int, wait time.Duration) time.Duration {
+	pause := maxLookupPause
+	if lookups = max(lookups, 0); lookups < 5 {
+		pause = time.Second << lookups
+	}
+	if wait > 0 && wait < pause {
+		pause = wait + 100*time.Millisecond
+	}
+	return pause
+}
+
+const maxLookupPause = 30 * time.Second
+
 // Tried is one attempt as the records have it: Unknown while it is in doubt.
 type Tried struct {
 	Number  int       `json:"number"`
@@ -45,15 +92,6 @@ type Looked struct {
 	Number int       `json:"number"`
 	At     time.Time `json:"at"`
 	Look   Look      `json:"look"`
-}
-
-// Word is a person's word on an order of unknown fate.
-type Word struct {
-	Order       *Order    `json:"order,omitempty"` // as the exchange showed it; nil: there is none
-	ExchangeNow time.Time `json:"exchangeNow"`
-	Actor       string    `json:"actor"`
-	Reason      string    `json:"reason"`
-	Problem     string    `json:"problem,omitempty"` // what stood against it before the records were asked
 }
 
 // Decision is the answer of preflight: the verdict, and the claim if it passed.

@@ -70,6 +70,10 @@ func (o Order) Settled() bool {
 	return filled.Equal(o.FilledAmount)
 }
 
+// Over reports whether nothing of the order can change any more, its fills
+// included.
+func (o Order) Over() bool { return o.Status.Final() && o.Settled() }
+
 // LastFill is when the order last traded, by the exchange's clock; the zero
 // time when it never did.
 func (o Order) LastFill() time.Time {

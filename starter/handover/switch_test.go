@@ -30,7 +30,7 @@ func (d *desk) claimed(id string, market trade.Market) trade.Claim {
 func (d *desk) filled(c trade.Claim) {
 	d.t.Helper()
 	ctx := d.t.Context()
-	placing, err := d.store.BeginAttempt(ctx, c, 1, time.Now().Add(trade.AccessWindow), "test")
+	_, placing, err := d.store.BeginAttempt(ctx, c.Ref(), 1, time.Now().Add(trade.AccessWindow), "test")
 	require.NoError(d.t, err)
 	require.Nil(d.t, placing)
 	at, amount, price := time.Now().UTC(), decimal.RequireFromString("0.008"), decimal.NewFromInt(3000)
@@ -39,8 +39,10 @@ func (d *desk) filled(c trade.Claim) {
 		Amount: amount, FilledAmount: amount, FilledAmountQuote: amount.Mul(price), FeeCurrency: "EUR", CreatedAt: at, UpdatedAt: at,
 		Fills: []trade.Fill{{ID: "fill-" + c.ProposalID, At: at, Amount: amount, Price: price, FeeCurrency: "EUR", Taker: true, Settled: true}},
 	}
-	require.NoError(d.t, d.store.RecordReply(ctx, c, 1, trade.Placing{Reply: trade.Accepted, Order: &o}))
-	require.NoError(d.t, d.store.RecordOrder(ctx, c, o))
+	require.NoError(d.t, d.store.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	r, err := d.store.RecordOrder(ctx, c.Ref())
+	require.NoError(d.t, err)
+	require.Equal(d.t, trade.Executed, r.Status)
 }
 
 func (d *desk) migrate(code int, args ...string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,11 +13,11 @@ import (
 	"interlock/internal/trade"
 )
 
-// Look asks the exchange whether an order with clientOrderID exists in market:
-// by the ID itself, and in open orders, orders and trades since then. NotThere
+// Look asks the exchange whether the order exists that is searched for: by its
+// client order ID, and in open orders, orders and trades since then. NotThere
 // needs a clear no from all four; whatever is not a clear answer is
 // Inconclusive. It returns no error and recovers panics.
-func (c *Client) Look(ctx context.Context, market trade.Market, clientOrderID uuid.UUID, since time.Time) (look trade.Look) {
+func (c *Client) Look(ctx context.Context, what trade.Search) (look trade.Look) {
 	defer func() {
 		if p := recover(); p != nil {
 			look = trade.Look{Sighting: trade.Inconclusive, ExchangeTime: look.ExchangeTime, Detail: clip(fmt.Sprintf("panic while looking: %v", p))}
@@ -28,15 +29,15 @@ func (c *Client) Look(ctx context.Context, market trade.Market, clientOrderID uu
 		return trade.Look{Sighting: trade.Inconclusive, Detail: clip(err.Error())}
 	}
 	look.ExchangeTime = now
-	s := search{client: c, market: market, id: clientOrderID}
-	if since.After(now) {
+	s := search{client: c, market: what.Market, side: what.Side, id: what.ClientOrderID, known: what.Known}
+	if what.Since.After(now) {
 		// Lists that begin in the future are empty whatever happened.
-		s.doubtf("lists from %s would begin after the exchange's own time", since)
+		s.doubtf("lists from %s would begin after the exchange's own time", what.Since)
 	}
 	s.byClientID(ctx)
 	s.inOpenOrders(ctx)
-	s.inOrders(ctx, since)
-	s.inTrades(ctx, since)
+	s.inOrders(ctx, what.Since)
+	s.inTrades(ctx, what.Since)
 	look.Sighting, look.Orders, look.Detail = s.sighting(), s.orders, strings.Join(s.notes, "; ")
 	return look
 }
@@ -45,7 +46,9 @@ func (c *Client) Look(ctx context.Context, market trade.Market, clientOrderID uu
 type search struct {
 	client *Client
 	market trade.Market
+	side   trade.Side
 	id     uuid.UUID
+	known  []string // order IDs of other proposals
 
 	orders []trade.Order // one per order ID
 	doubts int
@@ -113,9 +116,17 @@ func (s *search) sift(where string, list []trade.Order, err error) {
 		case bears(o.ClientOrderID, s.id):
 			matches++
 			s.found(o)
+		case s.couldBe(o):
+			s.doubtf("%s: order %s of our operator says no client order ID", where, o.OrderID)
 		}
 	}
 	s.notef("%s: %d of %d", where, matches, len(list))
+}
+
+// couldBe reports whether an order that does not say which it is could be the
+// one that is searched for.
+func (s *search) couldBe(o trade.Order) bool {
+	return o.ClientOrderID == "" && o.OperatorID == s.client.operator && o.Side == s.side && !slices.Contains(s.known, o.OrderID)
 }
 
 func (s *search) inTrades(ctx context.Context, since time.Time) {

@@ -30,7 +30,29 @@ func newEmptyVenue(t *testing.T) *venue {
 
 func (v *venue) look(t *testing.T) trade.Look {
 	t.Helper()
-	return v.client.Look(ctx(t), "BTC-EUR", testID, since)
+	return v.client.Look(ctx(t), searched(since))
+}
+
+func searched(since time.Time) trade.Search {
+	return trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: testID, Since: since, Known: []string{"o-known"}}
+}
+
+// An order that does not say which it is may be the one that is searched for,
+// unless it is known to be another's, or nobody's of ours.
+func TestAnOrderOfOursWithoutAClientOrderIDIsADoubt(t *testing.T) {
+	for list, want := range map[string]trade.Sighting{
+		orderJSON("o-9", "", "buy", "filled"):     trade.Inconclusive,
+		orderJSON("o-9", "", "sell", "filled"):    trade.NotThere,
+		orderJSON("o-known", "", "buy", "filled"): trade.NotThere,
+		strings.ReplaceAll(orderJSON("o-9", "", "buy", "filled"), `"operatorId":543462`, `"operatorId":1`): trade.NotThere,
+	} {
+		for _, where := range []string{"GET /v2/ordersOpen", "GET /v2/orders"} {
+			v := newEmptyVenue(t)
+			v.on(where, says(200, `[`+list+`]`))
+			look := v.look(t)
+			require.Equal(t, want, look.Sighting, "%s in %s: %s", list, where, look.Detail)
+		}
+	}
 }
 
 func tradeJSON(id, orderID, clientOrderID string) string {
@@ -41,7 +63,7 @@ func tradeJSON(id, orderID, clientOrderID string) string {
 func TestNotThereTakesFourClearAnswersAndTheExchangesClock(t *testing.T) {
 	v := newEmptyVenue(t)
 	stranger := uuid.NewString()
-	v.on("GET /v2/ordersOpen", says(200, `[`+orderJSON("o-9", "", "buy", "new")+`]`))
+	v.on("GET /v2/ordersOpen", says(200, `[`+orderJSON("o-9", "", "sell", "new")+`]`))
 	v.on("GET /v2/orders", says(200, `[`+orderJSON("o-8", stranger, "buy", "filled")+`]`))
 	v.on("GET /v2/trades", says(200, `[`+tradeJSON("t-8", "o-8", stranger)+`]`))
 
@@ -201,7 +223,7 @@ func TestListOfAnotherMarketIsInconclusive(t *testing.T) {
 
 func TestListsThatBeginInTheFutureProveNothing(t *testing.T) {
 	v := newEmptyVenue(t)
-	look := v.client.Look(ctx(t), "BTC-EUR", testID, venueTime.Add(time.Second))
+	look := v.client.Look(ctx(t), searched(venueTime.Add(time.Second)))
 	require.Equal(t, trade.Inconclusive, look.Sighting)
 }
 
@@ -216,7 +238,7 @@ func TestLookWithoutTheExchangesClockIsInconclusive(t *testing.T) {
 
 func TestPanickingLookIsInconclusive(t *testing.T) {
 	c := newClient(t, "http://exchange/v2", tripper(func(*http.Request) (*http.Response, error) { panic(errors.New(testSecret)) }))
-	look := c.Look(ctx(t), "BTC-EUR", testID, since)
+	look := c.Look(ctx(t), searched(since))
 	require.Equal(t, trade.Inconclusive, look.Sighting)
 	require.Contains(t, look.Detail, "panic")
 	require.NotContains(t, look.Detail, testSecret)

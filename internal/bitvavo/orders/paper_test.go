@@ -57,7 +57,7 @@ func (p *paperVenue) place(plan trade.Plan, id uuid.UUID) trade.Placing {
 }
 
 func (p *paperVenue) look(id uuid.UUID) trade.Look {
-	return p.client.Look(ctx(p.t), "BTC-EUR", id, p.now.Add(-10*time.Minute))
+	return p.client.Look(ctx(p.t), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: id, Since: p.now.Add(-10 * time.Minute)})
 }
 
 func aboveMarket() trade.Plan {

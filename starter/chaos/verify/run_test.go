@@ -168,7 +168,7 @@ func (w *world) claim(id string, override bool) trade.Claim {
 // carryOut is what the workflow does when nothing goes wrong.
 func (w *world) carryOut(c trade.Claim) {
 	w.t.Helper()
-	placing, err := w.act.PlaceOrder(ctx, activities.AttemptInput{Claim: c, Number: c.NextAttempt})
+	placing, err := w.act.PlaceOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: c.NextAttempt})
 	require.NoError(w.t, err)
 	require.Equal(w.t, trade.Accepted, placing.Reply, placing.Message)
 	w.record(c, placing.Order.OrderID)
@@ -176,14 +176,17 @@ func (w *world) carryOut(c trade.Claim) {
 
 func (w *world) record(c trade.Claim, orderID string) {
 	w.t.Helper()
-	o, err := w.act.FollowOrder(ctx, activities.OrderInput{Claim: c, OrderID: orderID})
+	o, err := w.act.FollowOrder(ctx, activities.OrderInput{Claim: c.Ref()})
 	require.NoError(w.t, err)
-	require.NoError(w.t, w.store.RecordOrder(ctx, c, o))
+	require.Equal(w.t, orderID, o.OrderID)
+	r, err := w.store.RecordOrder(ctx, c.Ref())
+	require.NoError(w.t, err)
+	require.Equal(w.t, trade.Executed, r.Status)
 }
 
 func (w *world) attempt(c trade.Claim, number int, want trade.Reply) trade.Placing {
 	w.t.Helper()
-	placing, err := w.act.PlaceOrder(ctx, activities.AttemptInput{Claim: c, Number: number})
+	placing, err := w.act.PlaceOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: number})
 	require.NoError(w.t, err)
 	require.Equal(w.t, want, placing.Reply, placing.Message)
 	return placing
@@ -191,7 +194,9 @@ func (w *world) attempt(c trade.Claim, number int, want trade.Reply) trade.Placi
 
 func (w *world) fail(c trade.Claim) {
 	w.t.Helper()
-	require.NoError(w.t, w.store.FailExecution(ctx, c, trade.Failure{Code: trade.ExchangeUnavailable}))
+	status, err := w.store.FailExecution(ctx, c.Ref(), 0)
+	require.NoError(w.t, err)
+	require.False(w.t, status.Claimed())
 }
 
 func (w *world) admin(path string, body any) {
@@ -298,12 +303,12 @@ func (w *world) lost() {
 	c := w.claim("p-lost", false)
 	w.fault("accept-then-drop", http.MethodPost)
 	w.attempt(c, 1, trade.Unknown)
-	f, err := w.store.Conclude(ctx, c, 1)
+	f, err := w.store.Conclude(ctx, c.Ref(), 1)
 	require.NoError(w.t, err)
 	require.False(w.t, f.Concluded)
-	_, err = w.act.FindOrder(ctx, activities.AttemptInput{Claim: c, Number: 1})
+	_, err = w.act.FindOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: 1})
 	require.NoError(w.t, err)
-	f, err = w.store.Conclude(ctx, c, 1)
+	f, err = w.store.Conclude(ctx, c.Ref(), 1)
 	require.NoError(w.t, err)
 	require.Equal(w.t, trade.ConcludedAccepted, f.Verdict)
 	w.record(c, f.Placing.Order.OrderID)
@@ -314,7 +319,7 @@ func (w *world) lost() {
 func (w *world) neverPlaced() {
 	w.propose("p-void", "bert", "ETH-EUR", trade.Buy, base("0.01"))
 	c := w.claim("p-void", false)
-	f, err := w.store.Conclude(ctx, c, 1)
+	f, err := w.store.Conclude(ctx, c.Ref(), 1)
 	require.NoError(w.t, err)
 	require.Equal(w.t, trade.ConcludedVoid, f.Verdict)
 	w.fail(c)
@@ -324,12 +329,13 @@ func (w *world) neverPlaced() {
 		c = w.claim(id, false)
 		w.fault("drop-before", http.MethodPost)
 		w.attempt(c, 1, trade.Unknown)
-		_, err = w.store.Conclude(ctx, c, 1)
+		_, err = w.store.Conclude(ctx, c.Ref(), 1)
 		require.NoError(w.t, err)
-		_, err = w.act.FindOrder(ctx, activities.AttemptInput{Claim: c, Number: 1})
+		_, err = w.act.FindOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: 1})
 		require.NoError(w.t, err)
 		if id == "p-word" {
-			problem, err := w.store.Resolve(ctx, c, 1, trade.Word{ExchangeNow: time.Now().Add(time.Minute), Actor: "anna", Reason: "asked the exchange"})
+			require.NoError(w.t, w.store.RecordReading(ctx, c.Ref(), trade.Reading{ExchangeTime: time.Now().Add(time.Minute)}))
+			problem, err := w.store.Resolve(ctx, c.Ref(), 1, trade.Wish{Actor: "anna", Reason: "asked the exchange"})
 			require.NoError(w.t, err)
 			require.Empty(w.t, problem)
 			w.fail(c)

@@ -1,0 +1,487 @@
+package trade
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Execution is a proposal's way to its one order, as the rows tell it. Each
+// method takes facts that were read under the row's lock and returns the rows
+// to write, and the result. It trusts nobody's account of what happened: what
+// the exchange answered is in the attempts, the lookups, the readings and the
+// final order, which role orders alone writes.
+//
+//	Begin ── Reply ─────────────────────────────── accepted ── Follow ── Record
+//	            └─ in doubt ── Conclude or Resolve ──┘ │
+//	                               └───────────────────┴── nothing placed ── Fail
+type Execution struct {
+	ID            int64
+	ProposalID    string
+	AccountID     string
+	Status        Status // of the execution
+	RequestID     string // the claim in force
+	ClientOrderID uuid.UUID
+	Plan          Plan
+	ClaimedAt     time.Time
+	Attempts      []Attempt // by number
+	Final         *Order    // the accepted order once it could not change any more
+}
+
+// Attempt is one attempt to place the order. Its row is there before its first
+// byte leaves.
+type Attempt struct {
+	Number    int
+	RequestID string // of the claim it belongs to
+	Deadline  time.Time
+	BegunAt   time.Time
+	BegunBy   string
+	Code      string // what the exchange said
+	Message   string
+	Outcome   Conclusion // empty: in doubt
+	OrderID   string     // set when accepted
+}
+
+// ExecutionFacts are what a step is decided by besides the execution itself,
+// read after its lock.
+type ExecutionFacts struct {
+	Now             time.Time // database clock
+	ReadLag         time.Duration
+	Life            DatabaseLife
+	ExpiresAt       time.Time
+	CancelRequested bool
+	Control         TradingState // only for Begin and Fail
+	Price           *PriceFact   // only for Begin and Fail
+}
+
+// Changes are the rows that a step writes.
+type Changes struct {
+	Begun     *Attempt // a new attempt
+	Concluded *Attempt // an attempt that has its outcome, or a reply without one
+	Status    Status   // of execution and proposal; empty: it stays
+	Final     *Order   // cannot change any more
+	Recorded  *Order   // with EXECUTED: fills, trade, end
+	Failure   *Failure // with FAILED
+	Others    []Order  // more orders than one under the one ID: an alarm
+}
+
+// Begin opens an attempt, or says what the caller must answer instead and send
+// nothing: what is known of an attempt that exists, why none may begin, or that
+// this database may have lost one.
+func (e Execution) Begin(requestID string, number int, deadline time.Time, worker string, f ExecutionFacts) (Changes, *Placing) {
+	if a := e.attempt(number); a != nil {
+		p := a.Result()
+		return Changes{}, &p
+	}
+	if f.Life.MayHaveLost(e.ClaimedAt) {
+		return Changes{}, &Placing{Reply: Unknown, Code: string(ReconcileStale), Message: "this database may be a copy that lacks an attempt of the claim"}
+	}
+	if code, may := e.mayBegin(requestID, number, f); !may {
+		return Changes{}, &Placing{Reply: NotSent, Code: string(code), Message: "the attempt was not allowed to begin"}
+	}
+	return Changes{Begun: &Attempt{Number: number, RequestID: e.RequestID, Deadline: deadline, BegunAt: f.Now, BegunBy: worker}}, nil
+}
+
+func (e Execution) mayBegin(requestID string, number int, f ExecutionFacts) (Code, bool) {
+	facts := AttemptFacts{
+		Now: f.Now, Control: f.Control, Status: e.Status, SameClaim: requestID == e.RequestID, ClaimedAt: e.ClaimedAt,
+		ExpiresAt: f.ExpiresAt, CancelRequested: f.CancelRequested, Plan: e.Plan, Price: f.Price,
+		EarlierInDoubt: e.alive() != nil, OutOfTurn: number != e.NextAttempt(),
+	}
+	return MayAttempt(facts)
+}
+
+// NextAttempt is the number of the attempt that could begin next.
+func (e Execution) NextAttempt() int {
+	if len(e.Attempts) == 0 {
+		return 1
+	}
+	return e.Attempts[len(e.Attempts)-1].Number + 1
+}
+
+// Untried reports whether no attempt was made for the claim in force.
+func (e Execution) Untried() bool {
+	return !slices.ContainsFunc(e.Attempts, func(a Attempt) bool { return a.RequestID == e.RequestID })
+}
+
+// Search is what a lookup for the order searches. Its lists reach back to the
+// first attempt of all, whichever claim it belonged to.
+func (e Execution) Search() Search {
+	since := e.ClaimedAt
+	for _, a := range e.Attempts {
+		if a.BegunAt.Before(since) {
+			since = a.BegunAt
+		}
+	}
+	return Search{Market: e.Plan.Market, Side: e.Plan.Side, ClientOrderID: e.ClientOrderID, Since: since.Add(-lookBack)}
+}
+
+// lookBack is how far before the first attempt the exchange's lists are read.
+// It covers clocks that disagree.
+const lookBack = 10 * time.Minute
+
+// Reply is what the exchange answered to an attempt. A sure answer is its
+// outcome, any other leaves it in doubt. ErrConflict when it has an outcome:
+// that one stands.
+func (e Execution) Reply(number int, p Placing) (Changes, error) {
+	a := e.attempt(number)
+	switch {
+	case a == nil || a.Outcome != "":
+		return Changes{}, fmt.Errorf("%w: the attempt has an outcome, or never began", ErrConflict)
+	case p.Reply == Accepted && p.Conclusive() == "":
+		return Changes{}, errors.New("an accepted order without an ID")
+	}
+	a.Code, a.Message, a.Outcome = p.Code, p.Message, p.Conclusive()
+	changes := Changes{Concluded: a}
+	if a.Outcome == ConcludedAccepted {
+		a.OrderID = p.Order.OrderID
+		if p.Order.Over() {
+			changes.Final = p.Order
+		}
+	}
+	return changes, nil
+}
+
+// Conclude gives an attempt its outcome if the lookups allow one. One without a
+// row is closed as void, so that a worker who wakes up late cannot use it, and
+// where the database may have lost its row it is in doubt like any other.
+// Otherwise the execution is UNRESOLVED, and the result says how long it takes
+// before a lookup can help.
+func (e Execution) Conclude(number int, lookups []Look, f ExecutionFacts) (Changes, Finding) {
+	a := e.attempt(number)
+	switch {
+	case a == nil:
+		return e.concludeMissing(number, f)
+	case a.Outcome != "":
+		return Changes{}, Finding{Concluded: true, Verdict: a.Outcome, Placing: a.Result()}
+	}
+	return e.judge(*a, lookups, f)
+}
+
+// concludeMissing closes an attempt without a row. An execution that is over
+// needs no row for it: nothing can begin there any more.
+func (e Execution) concludeMissing(number int, f ExecutionFacts) (Changes, Finding) {
+	void := Attempt{Number: number, RequestID: e.RequestID, BegunAt: f.Now, Outcome: ConcludedVoid}
+	found := Finding{Concluded: true, Verdict: ConcludedVoid, Placing: void.Result()}
+	switch {
+	case !e.Status.Claimed():
+		return Changes{}, found
+	case !f.Life.MayHaveLost(e.ClaimedAt):
+		return Changes{Begun: &void}, found
+	}
+	// It stands for whatever attempts a lost future made: they are looked for
+	// under the one client order ID, and none can begin any more.
+	lost := Attempt{Number: number, RequestID: e.RequestID, Deadline: f.Now.Add(LostWindow), BegunAt: f.Now, BegunBy: "a lost future, perhaps"}
+	changes, found := e.judge(lost, nil, f)
+	changes.Begun = &lost
+	return changes, found
+}
+
+func (e Execution) judge(a Attempt, lookups []Look, f ExecutionFacts) (Changes, Finding) {
+	outcome, next := Judge(a.doubt(f), lookups)
+	if outcome == "" {
+		return Changes{Status: Unresolved}, Finding{Placing: a.Result(), Wait: max(next.Sub(f.Now), 0)}
+	}
+	orders := ordersIn(lookups)
+	a.Outcome = outcome
+	result := a.Result()
+	changes := Changes{Concluded: &a, Status: Executing}
+	if outcome == ConcludedAccepted {
+		a.OrderID, changes.Others = orders[0].OrderID, orders[1:]
+		result = Placing{Reply: Accepted, Order: &orders[0]}
+	}
+	return changes, Finding{Concluded: true, Verdict: outcome, Placing: result}
+}
+
+// ordersIn lists the different orders that were seen under our ID.
+func ordersIn(lookups []Look) []Order {
+	var orders []Order
+	for _, l := range lookups {
+		for _, o := range l.Orders {
+			if !slices.ContainsFunc(orders, func(known Order) bool { return known.OrderID == o.OrderID }) {
+				orders = append(orders, o)
+			}
+		}
+	}
+	return orders
+}
+
+// doubt is what an attempt without an outcome is judged by. Of one that an
+// earlier life of the database began, a lost future may have begun another:
+// absence is not believed before that one's time is over as well.
+func (a Attempt) doubt(f ExecutionFacts) Doubt {
+	d := Doubt{Deadline: a.Deadline, ReplyCode: a.Code, ReadLag: f.ReadLag}
+	if f.Life.MayHaveLost(a.BegunAt) {
+		if until := f.Life.began(f.Now).Add(LostWindow); until.After(d.Deadline) {
+			d.Deadline = until
+		}
+	}
+	return d
+}
+
+// Wish is a person's wish about an order of unknown fate: the order it is, or
+// that there is none.
+type Wish struct {
+	OrderID string // empty: there is none
+	Actor   string
+	Reason  string
+	Problem string // what stood against it before the rows were asked
+}
+
+// Reading is what role orders read at the exchange for a wish.
+type Reading struct {
+	OrderID      string // that was asked for; empty: only the clock was
+	Order        *Order
+	ExchangeTime time.Time // read before the order
+	Problem      string
+	ReadAt       time.Time // database clock
+	TakenBy      string    // another proposal whose order it is
+}
+
+// maxReadingAge is how long after a reading a wish may be judged by it.
+const maxReadingAge = time.Minute
+
+// Resolve takes a person's wish, or says what stands against it. It counts only
+// for an attempt in doubt, and as far as what role orders has just read at the
+// exchange for this very wish allows.
+func (e Execution) Resolve(number int, w Wish, r *Reading, f ExecutionFacts) (Changes, string) {
+	a := e.attempt(number)
+	if problem := e.objection(a, w, r, f); problem != "" {
+		return Changes{}, problem
+	}
+	a.Outcome = ConcludedAbsent
+	if w.OrderID != "" {
+		a.Outcome, a.OrderID = ConcludedAccepted, r.Order.OrderID
+	}
+	return Changes{Concluded: a, Status: Executing}, ""
+}
+
+func (e Execution) objection(a *Attempt, w Wish, r *Reading, f ExecutionFacts) string {
+	switch {
+	case w.Problem != "":
+		return w.Problem
+	case w.Actor == "" || w.Reason == "":
+		return "actor and reason are required"
+	case a == nil || e.Status != Unresolved || a.Outcome != "":
+		return "the proposal is not UNRESOLVED"
+	case r == nil || r.OrderID != w.OrderID || f.Now.Sub(r.ReadAt) > maxReadingAge:
+		return "it was not checked at the exchange just now; say it again"
+	case r.Problem != "":
+		return "it could not be checked at the exchange: " + r.Problem
+	case r.TakenBy != "":
+		return "order " + r.OrderID + " is the order of proposal " + r.TakenBy
+	case r.Order != nil && r.Order.ClientOrderID != "" && r.Order.ClientOrderID != e.ClientOrderID.String():
+		return "order " + r.OrderID + " bears another client order ID than this proposal's"
+	}
+	return a.doubt(f).Objection(e.Plan, r.Order, r.ExchangeTime)
+}
+
+// Accepted is the ID of the accepted order; empty while there is none.
+func (e Execution) Accepted() string {
+	if a := e.alive(); a != nil {
+		return a.OrderID
+	}
+	return ""
+}
+
+// Follow says whether an order as the exchange shows it is the accepted one's
+// end, which is then written down.
+func (e Execution) Follow(o Order, exchangeNow time.Time) (Changes, bool) {
+	switch {
+	case e.Final != nil:
+		return Changes{}, true
+	case o.OrderID != e.Accepted() || o.OrderID == "" || !o.Status.Final():
+		return Changes{}, false
+	case !o.Settled() && exchangeNow.Sub(o.UpdatedAt) <= maxSettling:
+		return Changes{}, false
+	}
+	return Changes{Final: &o}, true
+}
+
+// maxSettling is how long after an order's last change its fills may stay
+// unsettled before it is recorded without their fees.
+const maxSettling = 2 * time.Minute
+
+// MayCancel says why the accepted order may be cancelled now; empty when
+// nobody asked for it and its time is not over.
+func (e Execution) MayCancel(f ExecutionFacts) string {
+	life := takerLife
+	if e.Plan.resting() {
+		life = e.Plan.TimeToLive.Std()
+	}
+	switch {
+	case f.CancelRequested:
+		return "it was asked for"
+	case f.Now.Sub(e.ClaimedAt) >= life:
+		return "its time is over"
+	}
+	return ""
+}
+
+// Record ends the execution with its final order. Without one it goes on.
+func (e Execution) Record() (Changes, error) {
+	switch {
+	case !e.Status.Claimed() || e.Final == nil:
+		return Changes{}, nil
+	case e.Final.OrderID != e.Accepted():
+		return Changes{}, fmt.Errorf("%w: order %s was not accepted for execution %d", ErrInvalid, e.Final.OrderID, e.ID)
+	}
+	return Changes{Status: Executed, Recorded: e.Final}, nil
+}
+
+// Fail ends an execution that placed nothing, for what its attempt says; for
+// why that may not begin when it has no row. While an attempt is in doubt or
+// accepted the execution goes on. number 0 is the last attempt.
+func (e Execution) Fail(number int, f ExecutionFacts) Changes {
+	if !e.Status.Claimed() || e.alive() != nil {
+		return Changes{}
+	}
+	failure := e.failure(number, f)
+	end := Failed
+	if f.CancelRequested {
+		end = Cancelled // somebody gave it up while the claim was carried out
+	}
+	return Changes{Status: end, Failure: &failure}
+}
+
+func (e Execution) failure(number int, f ExecutionFacts) Failure {
+	if number == 0 {
+		number = e.NextAttempt() - 1
+	}
+	if a := e.attempt(number); a != nil && a.RequestID == e.RequestID {
+		return a.Result().Failure()
+	}
+	if code, may := e.mayBegin(e.RequestID, e.NextAttempt(), f); !may {
+		return Failure{Code: code, Message: "the attempt was not allowed to begin"}
+	}
+	return (&Attempt{Outcome: ConcludedVoid}).Result().Failure()
+}
+
+// InDoubt reports whether attempt number has a row and no outcome.
+func (e Execution) InDoubt(number int) bool {
+	a := e.attempt(number)
+	return a != nil && a.Outcome == ""
+}
+
+// Deadline is that of attempt number, which may be among the changes.
+func (e Execution) Deadline(number int, c Changes) time.Time {
+	if c.Begun != nil && c.Begun.Number == number {
+		return c.Begun.Deadline
+	}
+	if a := e.attempt(number); a != nil {
+		return a.Deadline
+	}
+	return time.Time{}
+}
+
+// attempt is a copy of attempt number; nil when it has no row.
+func (e Execution) attempt(number int) *Attempt {
+	for _, a := range e.Attempts {
+		if a.Number == number {
+			return &a
+		}
+	}
+	return nil
+}
+
+// alive is the attempt that is in doubt or accepted; nil when there is none.
+func (e Execution) alive() *Attempt {
+	for _, a := range e.Attempts {
+		if a.Outcome == "" || a.Outcome == ConcludedAccepted {
+			return &a
+		}
+	}
+	return nil
+}
+
+// Result is what is known of the attempt: unknown while it is in doubt.
+func (a Attempt) Result() Placing {
+	p := Placing{Reply: Unknown, Code: a.Code, Message: a.Message}
+	switch a.Outcome {
+	case ConcludedAccepted:
+		p.Reply, p.Order = Accepted, &Order{OrderID: a.OrderID}
+	case ConcludedRefused:
+		p.Reply = Refused
+	case ConcludedNotSent:
+		p.Reply = NotSent
+	case ConcludedVoid:
+		p = Placing{Reply: NotSent, Code: string(ExchangeUnavailable), Message: "the attempt never began"}
+	case ConcludedAbsent:
+		p = Placing{Reply: NotSent, Code: string(OrderAbsent), Message: "the exchange has no such order"}
+		if said := strings.TrimSpace(a.Code + " " + a.Message); said != "" {
+			p.Message += "; it had said: " + said
+		}
+	}
+	return p
+}
+
+// DatabaseLife says what an earlier life of the database, or a lost future of
+// it, may have known more.
+type DatabaseLife struct {
+	Here    bool       // the account was made in this very life
+	BeganAt *time.Time // nil: it has not begun
+}
+
+// LostWindow is how long after an earlier life's end a request of it may still
+// act, in time of a clock that may be off from the exchange's.
+const LostWindow = AccessWindow + MaxClockSkew
+
+// MayHaveLost reports whether an earlier life may have known more of what began
+// at an instant.
+func (l DatabaseLife) MayHaveLost(begun time.Time) bool {
+	return !l.Here && (l.BeganAt == nil || begun.Before(*l.BeganAt))
+}
+
+func (l DatabaseLife) began(now time.Time) time.Time {
+	if l.BeganAt == nil {
+		return now
+	}
+	return *l.BeganAt
+}
+
+// Sending is an attempt that its caller now owns: exactly what is sent, and what
+// is searched for before.
+type Sending struct {
+	Plan   Plan
+	Search Search
+}
+
+// AcceptedOrder is the order that was accepted for a claim.
+type AcceptedOrder struct {
+	Market    Market
+	OrderID   string // empty: none was accepted
+	MayCancel string // why it may be cancelled now; empty: it may not
+}
+
+// Search names what a lookup searches for.
+type Search struct {
+	Market        Market
+	Side          Side
+	ClientOrderID uuid.UUID
+	Since         time.Time // lists begin here
+	Known         []string  // order IDs of other proposals in the market
+}
+
+// ClaimRef names a claim. It carries no fact: whoever has one reads the rows.
+type ClaimRef struct {
+	ExecutionID int64  `json:"executionId"`
+	ProposalID  string `json:"proposalId"`
+	AccountID   string `json:"accountId"`
+	RequestID   string `json:"requestId"`
+}
+
+// Recorded is what recording an order has come to: its execution's status, and
+// the order when that is EXECUTED.
+type Recorded struct {
+	Status Status `json:"status"`
+	Order  *Order `json:"order,omitempty"`
+}
+
+// Ref names the claim.
+func (c Claim) Ref() ClaimRef {
+	return ClaimRef{ExecutionID: c.ExecutionID, ProposalID: c.ProposalID, AccountID: c.AccountID, RequestID: c.RequestID}
+}
