@@ -18,6 +18,7 @@ GRANT SELECT ON interlock.schema_serves
 ALTER TABLE interlock.trade_executions
 	ADD COLUMN told_at timestamptz,
 	ADD COLUMN told int NOT NULL DEFAULT 0 CHECK (told >= 0);
+GRANT UPDATE (told, told_at) ON interlock.trade_executions TO interlock_proposals;
 
 -- Which transaction wrote a row, and in which life of the database: numbers of
 -- transactions mean nothing beyond it. Null: before this was kept.
