@@ -8,6 +8,10 @@
 // port 0 is then the one it had, because others know the address by now. Where
 // that one is taken the start fails, and is to be repeated; nothing moves
 // silently. Who wants new ports removes the file.
+//
+// A socket that the starter binds and the process inherits would be simpler and
+// was rejected: while the process is down its clients would not be refused but
+// wait, and a request that was surely not sent would become one of unknown fate.
 package listen
 
 import (
