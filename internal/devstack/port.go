@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"interlock/internal/listen"
 )
 
 // PortTakenError says that another program listens on a port we were told to
@@ -22,14 +24,10 @@ func (e *PortTakenError) Error() string {
 	return fmt.Sprintf("port %d for %s is taken by another program: stop it, or choose another port (0 picks a free one)", e.Port, e.For)
 }
 
-// freePortTries is how often a server is started that finds a free port of its
-// own or of ours taken. One start is over in a fraction of a second.
-const freePortTries = 20
-
 // freePort is a port of 127.0.0.1 that nobody listens on right now, for a
 // server that cannot pick one itself. It is not reserved: see onFreePorts.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", hostPort(0))
+	l, err := listen.Free(context.Background(), "127.0.0.1")
 	if err != nil {
 		return 0, fmt.Errorf("free port: %w", err)
 	}
@@ -56,12 +54,16 @@ func (p ports) choose(port int, purpose string) (int, error) {
 	return port, l.Close()
 }
 
+// freePortsWithin is how long a server is started again and again that finds
+// ports taken. It gives up where there are none.
+const freePortsWithin = time.Minute
+
 // onFreePorts starts a server again as long as what it ended of is a port that
 // was taken between the choice of it and its use.
 func onFreePorts(ctx context.Context, name string, progress io.Writer, start func() error) error {
-	for try := 1; ; try++ {
+	for began := time.Now(); ; {
 		err := start()
-		if !errors.Is(err, syscall.EADDRINUSE) || try == freePortTries || ctx.Err() != nil {
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Since(began) > freePortsWithin || ctx.Err() != nil {
 			return err
 		}
 		fmt.Fprintf(progress, "%s: a port that was free was taken meanwhile, trying others\n", name)

@@ -8,6 +8,10 @@
 // port 0 is then the one it had, because others know the address by now. Where
 // that one is taken the start fails, and is to be repeated; nothing moves
 // silently. Who wants new ports removes the file.
+//
+// A socket that the starter binds and the process inherits would be simpler and
+// was rejected: while the process is down its clients would not be refused but
+// wait, and a request that was surely not sent would become one of unknown fate.
 package listen
 
 import (
@@ -60,29 +64,27 @@ func (b *Book) Listen(ctx context.Context, name, addr string) (net.Listener, err
 	if addr == "" {
 		return nil, nil
 	}
-	again := b.again(name, addr)
-	if again != "" {
-		addr = again
+	l, err := b.bind(ctx, name, addr)
+	if err == nil {
+		b.bound[name] = l.Addr().String()
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil && again != "" {
-		return nil, fmt.Errorf("%w; it listened there before, and others know the address", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	b.bound[name] = l.Addr().String()
-	return l, nil
+	return l, err
 }
 
-// again is the address of the earlier start, where addr leaves it open.
-func (b *Book) again(name, addr string) string {
+func (b *Book) bind(ctx context.Context, name, addr string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
-	was, _, wasErr := net.SplitHostPort(b.earlier[name])
-	if err != nil || wasErr != nil || port != "0" || host != was {
-		return ""
+	if err != nil || port != "0" {
+		return new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	}
-	return b.earlier[name]
+	was, earlier, err := net.SplitHostPort(b.earlier[name])
+	if err != nil || was != host {
+		return Free(ctx, host)
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, earlier))
+	if err != nil {
+		return nil, fmt.Errorf("%w; it listened there before, and others know the address", err)
+	}
+	return l, nil
 }
 
 // Tell writes the file, once everything is bound.

@@ -26,7 +26,8 @@ func (a *app) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Serve the HTTP API", Args: cobra.NoArgs,
 		Long: `Serves the HTTP API on INTERLOCK_API_ADDR (default ` + config.DefaultAPIAddr + `), with
-DATABASE_URL, TEMPORAL_* and INTERLOCK_METRICS_ADDR. It holds no exchange key.
+DATABASE_URL, TEMPORAL_*, INTERLOCK_METRICS_ADDR and INTERLOCK_ADDRESS_FILE. It
+holds no exchange key.
 Beside tokens it believes JWTs of one issuer, when INTERLOCK_JWT_SECRET or
 INTERLOCK_JWKS_URL, and INTERLOCK_JWT_ISSUER, say so.`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runServe(ctx) }),

@@ -72,7 +72,7 @@ func Database(tb testing.TB, migrate func(ctx context.Context, url string) error
 // restarted.
 func PrivatePostgres(tb testing.TB) *devstack.Postgres {
 	tb.Helper()
-	p, err := devstack.StartPostgres(tb.Context(), devstack.PostgresConfig{Dir: folder(tb, "postgres"), Fast: true})
+	p, err := devstack.StartPostgres(tb.Context(), devstack.PostgresConfig{Dir: folder(tb, "postgres"), Fast: true, Progress: tb.Output()})
 	if err != nil {
 		fail(tb, err)
 	}

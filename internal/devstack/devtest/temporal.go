@@ -79,8 +79,8 @@ func Namespace(tb testing.TB, attributes map[string]string) Server {
 }
 
 // PrivateTemporal starts a server for tb alone, to be killed, frozen and
-// restarted. Its workflows survive a restart. Path, DBFile and Log of cfg are
-// filled in when empty, and there is no Web UI.
+// restarted. Its workflows survive a restart. Path, DBFile, Log and Progress of
+// cfg are filled in when empty, and there is no Web UI.
 func PrivateTemporal(tb testing.TB, cfg devstack.TemporalConfig) *devstack.Temporal {
 	tb.Helper()
 	dir := folder(tb, "temporal")
@@ -94,6 +94,9 @@ func PrivateTemporal(tb testing.TB, cfg devstack.TemporalConfig) *devstack.Tempo
 		cfg.Log = filepath.Join(dir, "temporal.log")
 	}
 	cfg.UIPort = devstack.Headless
+	if cfg.Progress == nil {
+		cfg.Progress = tb.Output()
+	}
 	s, err := devstack.StartTemporal(tb.Context(), cfg)
 	if err != nil {
 		fail(tb, err)
