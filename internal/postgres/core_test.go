@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
@@ -105,23 +103,6 @@ func (d desk) ask(id string) trade.Decision {
 	asked := request(id)
 	require.NoError(d.t, outwait(func() (err error) { decision, err = d.Preflight(ctx, asked); return err }))
 	return decision
-}
-
-// timeout bounds what a test waits for; it judges nothing.
-const timeout = 5 * time.Minute
-
-// outwait does it again when the server's bounds on locks and statements ended
-// it, as every caller does: how long rivals queue is the machine's affair.
-func outwait(do func() error) error {
-	const lockNotAvailable, queryCanceled = "55P03", "57014"
-	for ends := time.Now().Add(timeout); ; {
-		err := do()
-		var refusal *pgconn.PgError
-		bounded := errors.As(err, &refusal) && (refusal.Code == lockNotAvailable || refusal.Code == queryCanceled)
-		if !bounded || time.Now().After(ends) {
-			return err
-		}
-	}
 }
 
 func request(id string) trade.Request {
