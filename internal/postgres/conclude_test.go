@@ -224,4 +224,6 @@ func TestResolveCountsOnlyWhileUnresolvedAndPastTheDeadline(t *testing.T) {
 	require.Empty(t, resolve(&o, deadline.Add(time.Second), "olga"))
 	require.Equal(t, "o1", d.life("p").AcceptedOrder)
 	require.Contains(t, resolve(nil, deadline.Add(time.Second), "olga"), "not UNRESOLVED")
+	require.Empty(t, resolve(&o, deadline.Add(time.Second), "olga"), "asked again because its answer was lost")
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.resolve' AND body->>'problem' = ''`))
 }

@@ -293,7 +293,7 @@ func (r *records) Resolve(_ context.Context, c trade.ClaimRef, number int, w tra
 		}
 	}
 	changes, problem := e.Resolve(number, w, reading, facts)
-	if problem != "" {
+	if problem != "" || changes.Concluded == nil {
 		return problem, nil
 	}
 	r.lied = r.lied || (w.OrderID == "") == r.w.exchange.has(e.ClientOrderID)

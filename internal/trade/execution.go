@@ -250,6 +250,9 @@ const maxReadingAge = time.Minute
 // exchange for this very wish allows.
 func (e Execution) Resolve(number int, w Wish, r *Reading, f ExecutionFacts) (Changes, string) {
 	a := e.attempt(number)
+	if w.Problem == "" && a != nil && a.says(w) {
+		return Changes{}, "" // taken before, and its answer was lost
+	}
 	if problem := e.objection(a, w, r, f); problem != "" {
 		return Changes{}, problem
 	}
@@ -258,6 +261,14 @@ func (e Execution) Resolve(number int, w Wish, r *Reading, f ExecutionFacts) (Ch
 		a.Outcome, a.OrderID = ConcludedAccepted, r.Order.OrderID
 	}
 	return Changes{Concluded: a, Status: Executing}, ""
+}
+
+// says reports whether the attempt's outcome is what a person wishes.
+func (a Attempt) says(w Wish) bool {
+	if w.OrderID == "" {
+		return a.Outcome == ConcludedAbsent
+	}
+	return a.Outcome == ConcludedAccepted && a.OrderID == w.OrderID
 }
 
 func (e Execution) objection(a *Attempt, w Wish, r *Reading, f ExecutionFacts) string {
