@@ -170,7 +170,7 @@ func TestAnOrderThatWasNotAcceptedIsNotRecorded(t *testing.T) {
 	d := newDesk(t)
 	c, _ := d.inDoubt("p")
 	for _, o := range []trade.Order{orderOf(c, "foreign", "filled"), {}} {
-		end, err := d.Followed(ctx, c.Ref(), o, time.Now(), "test")
+		end, err := d.Followed(ctx, c.Ref(), trade.Sight{Order: o}, "test")
 		require.NoError(t, err)
 		require.Nil(t, end)
 	}

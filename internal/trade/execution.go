@@ -67,6 +67,7 @@ type Changes struct {
 	Recorded  *Order   // with EXECUTED: fills, trade, end
 	Failure   *Failure // with FAILED
 	Others    []Order  // more orders than one under the one ID: an alarm
+	Unclear   *Order   // its status is not known, and it does not end: an alarm
 }
 
 // Begin opens an attempt, or says what the caller must answer instead and send
@@ -299,19 +300,36 @@ func (e Execution) Accepted() string {
 	return ""
 }
 
-// Follow says whether an order as the exchange shows it is the accepted one's
-// end, which is then written down.
-func (e Execution) Follow(o Order, exchangeNow time.Time) (Changes, bool) {
+// Sight is an order as the exchange shows it.
+type Sight struct {
+	Order        Order
+	ExchangeTime time.Time // only read when it decides
+	Gone         bool      // the exchange cancels it no more, and lists it no more as open
+}
+
+// Follow says whether an order is the accepted one's end, which is then written
+// down. A status whose meaning nobody knows is final once the order is gone and
+// its fills are settled; while it is not, a person has to look.
+func (e Execution) Follow(s Sight, now time.Time) (Changes, bool) {
+	o := s.Order
 	switch {
 	case e.Final != nil:
 		return Changes{}, true
-	case o.OrderID != e.Accepted() || o.OrderID == "" || !o.Status.Final():
+	case o.OrderID == "" || o.OrderID != e.Accepted():
 		return Changes{}, false
-	case !o.Settled() && exchangeNow.Sub(o.UpdatedAt) <= maxSettling:
+	case !o.Status.Known() && s.Gone && o.Settled():
+		return Changes{Final: &o}, true
+	case !o.Status.Known() && now.Sub(e.openUntil()) > maxUnknown:
+		return Changes{Unclear: &o}, false
+	case !o.Status.Final(), !o.Settled() && s.ExchangeTime.Sub(o.UpdatedAt) <= maxSettling:
 		return Changes{}, false
 	}
 	return Changes{Final: &o}, true
 }
+
+// maxUnknown is how long after its time an order may have a status that nobody
+// knows before a person is called.
+const maxUnknown = 5 * time.Minute
 
 // maxSettling is how long after an order's last change its fills may stay
 // unsettled before it is recorded without their fees.
@@ -320,17 +338,17 @@ const maxSettling = 2 * time.Minute
 // MayCancel says why the accepted order may be cancelled now; empty when
 // nobody asked for it and its time is not over.
 func (e Execution) MayCancel(f ExecutionFacts) string {
-	life := takerLife
-	if e.Plan.resting() {
-		life = e.Plan.TimeToLive.Std()
-	}
 	switch {
 	case f.CancelRequested:
 		return "it was asked for"
-	case f.Now.Sub(e.ClaimedAt) >= life:
+	case !f.Now.Before(e.openUntil()):
 		return "its time is over"
 	}
 	return ""
+}
+
+func (e Execution) openUntil() time.Time {
+	return Claim{Plan: e.Plan, ClaimedAt: e.ClaimedAt}.OpenUntil(e.ClaimedAt)
 }
 
 // Record ends the execution with its final order. Without one it goes on.
