@@ -31,6 +31,9 @@ func (l lives) Ensure(ctx context.Context, proposalID string) (bool, error) {
 
 // Refresh tells a running workflow to read its truth again.
 func (l lives) Refresh(ctx context.Context, proposalID string) error {
+	if err := workflows.CheckProposal(ctx, l.temporal, proposalID); err != nil {
+		return err
+	}
 	return l.temporal.SignalWorkflow(ctx, proposalID, "", workflows.RefreshSignal, struct{}{})
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,7 @@ type Exchange interface {
 	Look(ctx context.Context, s trade.Search) trade.Look
 	Order(ctx context.Context, market trade.Market, orderID string) (trade.Order, error)
 	Cancel(ctx context.Context, market trade.Market, orderID string) error
+	OpenOrders(ctx context.Context) ([]trade.Order, error)
 }
 
 // Attempts is where attempts, and what is seen of them, are written down. What
@@ -51,7 +53,7 @@ type Attempts interface {
 	RecordLook(ctx context.Context, c trade.ClaimRef, number int, look trade.Look) error
 	AcceptedOrder(ctx context.Context, c trade.ClaimRef) (trade.AcceptedOrder, error)
 	// Followed returns the order's end once it has one.
-	Followed(ctx context.Context, c trade.ClaimRef, o trade.Order, exchangeNow time.Time, worker string) (*trade.Order, error)
+	Followed(ctx context.Context, c trade.ClaimRef, s trade.Sight, worker string) (*trade.Order, error)
 	RecordReading(ctx context.Context, c trade.ClaimRef, r trade.Reading) error
 }
 
@@ -193,7 +195,7 @@ func (a *Activities) FollowOrder(ctx context.Context, in OrderInput) (trade.Orde
 	if err != nil {
 		return order, err
 	}
-	end, err := a.Attempts.Followed(ctx, in.Claim, order, a.clockFor(ctx, order), a.Worker)
+	end, err := a.Attempts.Followed(ctx, in.Claim, trade.Sight{Order: order, ExchangeTime: a.clockFor(ctx, order)}, a.Worker)
 	switch {
 	case err != nil:
 		return order, final(err)
@@ -246,7 +248,23 @@ func (a *Activities) CancelOrder(ctx context.Context, in OrderInput) error {
 	}
 	err = a.Exchange.Cancel(ctx, accepted.Market, accepted.OrderID)
 	if errors.Is(err, trade.ErrNotActive) {
-		return nil
+		return a.seeGone(ctx, in.Claim, accepted)
 	}
 	return err
+}
+
+// seeGone reads an order that the exchange cancels no more. What ends with a
+// status that nobody knows is over if it is not listed as open either; any other
+// is left to following.
+func (a *Activities) seeGone(ctx context.Context, c trade.ClaimRef, accepted trade.AcceptedOrder) error {
+	order, err := a.Exchange.Order(ctx, accepted.Market, accepted.OrderID)
+	if err != nil || order.Status.Known() {
+		return nil //nolint:nilerr // following reads it again
+	}
+	open, err := a.Exchange.OpenOrders(ctx)
+	if err != nil || slices.ContainsFunc(open, func(o trade.Order) bool { return o.Market == order.Market && o.OrderID == order.OrderID }) {
+		return nil //nolint:nilerr // the same
+	}
+	_, err = a.Attempts.Followed(ctx, c, trade.Sight{Order: order, Gone: true}, a.Worker)
+	return final(err)
 }

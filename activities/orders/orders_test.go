@@ -43,6 +43,9 @@ type desk struct {
 	mayCancel string
 	concluded bool
 	readErr   error
+	open      []trade.Order
+	openErr   error
+	ended     *trade.Order
 }
 
 func (d *desk) Now(context.Context) (time.Time, error) { return d.now, d.clockErr }
@@ -95,10 +98,13 @@ func (d *desk) RecordReading(_ context.Context, _ trade.ClaimRef, r trade.Readin
 	return d.recordErr
 }
 
-func (d *desk) Followed(_ context.Context, _ trade.ClaimRef, o trade.Order, now time.Time, _ string) (*trade.Order, error) {
+func (d *desk) OpenOrders(context.Context) ([]trade.Order, error) { return d.open, d.openErr }
+
+func (d *desk) Followed(_ context.Context, _ trade.ClaimRef, s trade.Sight, _ string) (*trade.Order, error) {
 	d.followed++
 	e := trade.Execution{Attempts: []trade.Attempt{{Number: 1, Outcome: trade.ConcludedAccepted, OrderID: d.accepted}}}
-	changes, _ := e.Follow(o, now)
+	changes, _ := e.Follow(s, time.Time{})
+	d.ended = changes.Final
 	return changes.Final, d.followErr
 }
 
@@ -300,5 +306,33 @@ func TestOnlyTheAcceptedOrderIsFollowedAndCancelledAndThatOnlyWhenItMayBe(t *tes
 		var refusal *temporal.ApplicationError
 		require.ErrorAs(t, err, &refusal)
 		require.Equal(t, NotAcceptedType, refusal.Type())
+	}
+}
+
+// The exchange cancels it no more and lists it no more: it is over, whatever it
+// calls that.
+func TestAnOrderThatEndsWithAStatusThatNobodyKnowsIsOverOnceItIsGone(t *testing.T) {
+	strange := trade.Order{OrderID: "o1", Market: "BTC-EUR", Status: "canceledByMoonlight"}
+	for name, c := range map[string]struct {
+		spoil func(*desk)
+		over  bool
+	}{
+		"gone":                        {func(*desk) {}, true},
+		"listed as open":              {func(d *desk) { d.open = []trade.Order{strange} }, false},
+		"the list could not be read":  {func(d *desk) { d.openErr = errors.New("503") }, false},
+		"cancelled just now":          {func(d *desk) { d.cancelErr = nil }, false},
+		"its fills are not settled":   {func(d *desk) { d.order.FilledAmount = amount }, false},
+		"another order than accepted": {func(d *desk) { d.accepted = "o2" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk()
+			d.order, d.cancelErr = strange, trade.ErrNotActive
+			c.spoil(d)
+			require.NoError(t, d.activities().CancelOrder(context.Background(), OrderInput{Claim: claim}))
+			require.Equal(t, c.over, d.ended != nil)
+			d.ended = nil
+			_, err := d.activities().FollowOrder(context.Background(), OrderInput{Claim: claim})
+			require.Error(t, err, "following alone never says so")
+		})
 	}
 }

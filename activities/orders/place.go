@@ -65,14 +65,8 @@ func (a *Activities) send(ctx context.Context, s trade.Sending, deadline time.Ti
 	// A look that waits for its turns until nothing may be sent is in vain.
 	looking, done := context.WithTimeout(ctx, trade.AccessWindow)
 	defer done()
-	look := a.Exchange.Look(looking, s.Search)
-	switch {
-	case look.Sighting == trade.Found && len(look.Orders) == 1 && s.Plan.Matches(look.Orders[0]):
-		return trade.Placing{Reply: trade.Accepted, Message: "was there already", Order: &look.Orders[0]}
-	case look.Sighting == trade.Found:
-		return unknown("the exchange has %d orders under this ID, not as planned", len(look.Orders))
-	case look.Sighting != trade.NotThere:
-		return trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable), Message: "looking first: " + look.Detail}
+	if instead := s.Instead(a.Exchange.Look(looking, s.Search)); instead != nil {
+		return *instead
 	}
 	return a.Exchange.Place(ctx, s.Plan, s.Search.ClientOrderID, deadline)
 }

@@ -106,6 +106,9 @@ func (w *Workflows) Resolve(ctx context.Context, proposalID, updateID string, re
 }
 
 func (w *Workflows) signal(ctx context.Context, proposalID, name string, arg any) error {
+	if err := workflows.CheckProposal(ctx, w.client, proposalID); err != nil {
+		return fmt.Errorf("%s %s: %w", name, proposalID, err)
+	}
 	_, err := w.client.SignalWithStartWorkflow(ctx, proposalID, name, arg, startOptions(proposalID),
 		workflows.ProposalType, workflows.ProposalInput{})
 	if err != nil {

@@ -154,3 +154,12 @@ func TestWorkflowThatNobodyHostsIsAnErrorInTime(t *testing.T) {
 	require.Error(t, <-answered)
 	require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_RUNNING, run.WorkflowExecutionInfo.Status)
 }
+
+func TestNothingIsSignalledButAProposal(t *testing.T) {
+	t.Parallel()
+	w, c := startStandIn(t)
+	_, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "sweep", TaskQueue: "of-nobody"}, workflows.SweepType)
+	require.NoError(t, err)
+	require.ErrorIs(t, w.Cancel(t.Context(), "sweep", workflows.CancelRequest{Actor: "anna", Reason: "news"}), workflows.ErrForeign)
+	require.NoError(t, w.Cancel(t.Context(), "p", workflows.CancelRequest{Actor: "anna", Reason: "news"}), "started by the signal")
+}

@@ -57,8 +57,8 @@ var table = []mutant{
 	},
 	{
 		name: "sent without looking first", why: "an order that is there already is placed again",
-		file: "activities/orders/place.go",
-		old:  "\tcase look.Sighting == trade.Found && len(look.Orders) == 1 && s.Plan.Matches(look.Orders[0]):\n", new: "\tcase false:\n",
+		file: "internal/trade/seen.go",
+		old:  "\tcase l.Sighting == Found && len(l.Orders) == 1 && s.Plan.Matches(l.Orders[0]):\n", new: "\tcase false:\n",
 		pkg: "./activities/orders", test: "TestAnOrderThatIsThereAlreadyIsAdopted",
 	},
 	{

@@ -170,7 +170,7 @@ func (e locked) writeFinal(ctx context.Context, o *trade.Order, worker string) e
 	return nil
 }
 
-const followedSQL = `UPDATE interlock.trade_executions SET followed_at = clock_timestamp() WHERE id = $1`
+const followedSQL = `UPDATE interlock.trade_executions SET followed_at = clock_timestamp() WHERE id = $1 RETURNING followed_at`
 
 // AcceptedOrder returns the market and ID of the order that was accepted for a
 // claim, and why it may be cancelled now; an empty ID when none was accepted.
@@ -192,9 +192,9 @@ func (s *Store) AcceptedOrder(ctx context.Context, c trade.ClaimRef) (o trade.Ac
 }
 
 // Followed notes that somebody is looking after an open execution, and writes
-// the end of its order when o shows it: then it returns that end. ErrNotFound
-// when the claim is not in force in this database.
-func (s *Store) Followed(ctx context.Context, c trade.ClaimRef, o trade.Order, exchangeNow time.Time, worker string) (final *trade.Order, err error) {
+// the end of its order when the exchange shows it: then it returns that end.
+// ErrNotFound when the claim is not in force in this database.
+func (s *Store) Followed(ctx context.Context, c trade.ClaimRef, seen trade.Sight, worker string) (final *trade.Order, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		e, err := lockClaim(ctx, tx, c)
 		if err != nil {
@@ -203,7 +203,11 @@ func (s *Store) Followed(ctx context.Context, c trade.ClaimRef, o trade.Order, e
 		if err := e.readFinal(ctx); err != nil {
 			return err
 		}
-		changes, over := e.Follow(o, exchangeNow)
+		var now time.Time
+		if err := tx.QueryRow(ctx, followedSQL, e.ID).Scan(&now); err != nil {
+			return err
+		}
+		changes, over := e.Follow(seen, now)
 		if over {
 			if final = changes.Final; final == nil {
 				final = e.Final
@@ -212,8 +216,7 @@ func (s *Store) Followed(ctx context.Context, c trade.ClaimRef, o trade.Order, e
 		if err := e.writeFinal(ctx, changes.Final, worker); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, followedSQL, e.ID)
-		return err
+		return e.alarmUnclear(ctx, changes.Unclear)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("followed %s: %w", c.ProposalID, err)

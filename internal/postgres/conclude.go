@@ -116,8 +116,8 @@ func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w tra
 		}
 		var changes trade.Changes
 		changes, problem = e.Resolve(number, w, reading, facts)
-		if err := e.conclude(ctx, changes); err != nil {
-			return err
+		if err := e.conclude(ctx, changes); err != nil || problem == "" && changes.Concluded == nil {
+			return err // taken before: that is in the audit
 		}
 		return e.audit(ctx, "execution.resolve", w.Actor, map[string]any{
 			"number": number, "order": orderWished(w, reading), "reason": w.Reason, "problem": problem,

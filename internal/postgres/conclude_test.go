@@ -170,7 +170,7 @@ func TestAnOrderThatWasNotAcceptedIsNotRecorded(t *testing.T) {
 	d := newDesk(t)
 	c, _ := d.inDoubt("p")
 	for _, o := range []trade.Order{orderOf(c, "foreign", "filled"), {}} {
-		end, err := d.Followed(ctx, c.Ref(), o, time.Now(), "test")
+		end, err := d.Followed(ctx, c.Ref(), trade.Sight{Order: o}, "test")
 		require.NoError(t, err)
 		require.Nil(t, end)
 	}
@@ -224,4 +224,6 @@ func TestResolveCountsOnlyWhileUnresolvedAndPastTheDeadline(t *testing.T) {
 	require.Empty(t, resolve(&o, deadline.Add(time.Second), "olga"))
 	require.Equal(t, "o1", d.life("p").AcceptedOrder)
 	require.Contains(t, resolve(nil, deadline.Add(time.Second), "olga"), "not UNRESOLVED")
+	require.Empty(t, resolve(&o, deadline.Add(time.Second), "olga"), "asked again because its answer was lost")
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.resolve' AND body->>'problem' = ''`))
 }

@@ -132,7 +132,7 @@ func (d desk) begin(c trade.Claim, number int) *trade.Placing {
 // record follows an accepted order to its end and records that.
 func (d desk) record(c trade.Claim, o trade.Order) {
 	d.t.Helper()
-	_, err := d.Followed(ctx, c.Ref(), o, time.Now(), "test")
+	_, err := d.Followed(ctx, c.Ref(), trade.Sight{Order: o, ExchangeTime: time.Now()}, "test")
 	require.NoError(d.t, err)
 	r, err := d.RecordOrder(ctx, c.Ref())
 	require.NoError(d.t, err)

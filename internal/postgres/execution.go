@@ -211,6 +211,23 @@ func (e locked) conclude(ctx context.Context, c trade.Changes) error {
 	return e.alarmOthers(ctx, c.Others)
 }
 
+// alarmUnclear calls a person for an order whose status nobody knows; once, and
+// nothing for nil.
+func (e locked) alarmUnclear(ctx context.Context, o *trade.Order) error {
+	if o == nil {
+		return nil
+	}
+	d := differenceRow{
+		kind: contradiction, order: *o, user: e.user, proposal: e.ProposalID,
+		detail: fmt.Sprintf("the exchange gives it the status %q, whose meaning is not known, and it does not end", o.Status),
+	}
+	isNew, err := noteDifference(ctx, e.tx, e.AccountID, d)
+	if err != nil || !isNew {
+		return err
+	}
+	return alarm(ctx, e.tx, e.AccountID, []differenceRow{d})
+}
+
 // alarmOthers is for what should be impossible: more orders under the ID of an
 // execution than the one it takes.
 func (e locked) alarmOthers(ctx context.Context, others []trade.Order) error {

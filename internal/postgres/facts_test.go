@@ -195,3 +195,29 @@ func TestAFailureIsWhatTheRowsSay(t *testing.T) {
 	c, _ := d.inDoubt("doubt")
 	require.Equal(t, trade.Executing, d.fail(c), "and none while an attempt is in doubt")
 }
+
+func TestAnOrderWhoseStatusNobodyKnowsCallsAPersonOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, _ := d.inDoubt("p")
+	o := orderOf(c, "o1", "canceledByMoonlight")
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	orders := d.as(OrdersRole)
+	follow := func(s trade.Sight) *trade.Order {
+		end, err := orders.Followed(ctx, c.Ref(), s, "test")
+		require.NoError(t, err)
+		return end
+	}
+	require.Nil(t, follow(trade.Sight{Order: o}))
+	require.False(t, d.halted())
+	d.exec(`UPDATE interlock.trade_executions SET claimed_at = claimed_at - interval '10 minutes'`)
+	for range 2 {
+		require.Nil(t, follow(trade.Sight{Order: o}))
+		require.True(t, d.halted())
+		require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'order.contradicts'`))
+	}
+	require.Equal(t, "o1", follow(trade.Sight{Order: o, Gone: true}).OrderID)
+	r, err := d.RecordOrder(ctx, c.Ref())
+	require.NoError(t, err)
+	require.Equal(t, trade.Executed, r.Status)
+}

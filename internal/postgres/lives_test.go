@@ -45,7 +45,7 @@ func TestAClaimOfALostTimelineTouchesNoOthersExecution(t *testing.T) {
 // out: it answers a claim that is no longer in force with a refusal.
 func (d desk) everythingWithAClaim(c trade.Claim, o trade.Order, late time.Time) map[string]error {
 	errs := map[string]error{}
-	_, errs["followed"] = d.Followed(ctx, c.Ref(), o, late, "test")
+	_, errs["followed"] = d.Followed(ctx, c.Ref(), trade.Sight{Order: o}, "test")
 	_, errs["lookup"] = d.LookupOf(ctx, c.Ref(), 1)
 	_, errs["order"] = d.AcceptedOrder(ctx, c.Ref())
 	errs["read"] = d.RecordReading(ctx, c.Ref(), trade.Reading{ExchangeTime: late})

@@ -131,13 +131,13 @@ func (r *records) AcceptedOrder(c trade.ClaimRef) (trade.AcceptedOrder, error) {
 }
 
 // Followed is postgres.Store.Followed.
-func (r *records) Followed(c trade.ClaimRef, o trade.Order, exchangeNow time.Time) (*trade.Order, error) {
+func (r *records) Followed(c trade.ClaimRef, s trade.Sight) (*trade.Order, error) {
 	e, err := r.claimed(c)
 	if err != nil {
 		return nil, err
 	}
 	e.followedAt = r.clock()
-	changes, over := e.Follow(o, exchangeNow)
+	changes, over := e.Follow(s, r.clock())
 	if err := r.writeFinal(e, changes.Final); err != nil || !over {
 		return nil, err
 	}
@@ -293,7 +293,7 @@ func (r *records) Resolve(_ context.Context, c trade.ClaimRef, number int, w tra
 		}
 	}
 	changes, problem := e.Resolve(number, w, reading, facts)
-	if problem != "" {
+	if problem != "" || changes.Concluded == nil {
 		return problem, nil
 	}
 	r.lied = r.lied || (w.OrderID == "") == r.w.exchange.has(e.ClientOrderID)

@@ -130,8 +130,8 @@ func (d desk) AcceptedOrder(ctx context.Context, c trade.ClaimRef) (trade.Accept
 	return ask(ctx, d, func(r *records) (trade.AcceptedOrder, error) { return r.AcceptedOrder(c) })
 }
 
-func (d desk) Followed(ctx context.Context, c trade.ClaimRef, o trade.Order, exchangeNow time.Time, _ string) (*trade.Order, error) {
-	return ask(ctx, d, func(r *records) (*trade.Order, error) { return r.Followed(c, o, exchangeNow) })
+func (d desk) Followed(ctx context.Context, c trade.ClaimRef, s trade.Sight, _ string) (*trade.Order, error) {
+	return ask(ctx, d, func(r *records) (*trade.Order, error) { return r.Followed(c, s) })
 }
 
 func (d desk) RecordReading(ctx context.Context, c trade.ClaimRef, reading trade.Reading) error {

@@ -177,3 +177,19 @@ func (l line) Cancel(ctx context.Context, _ trade.Market, orderID string) error 
 	}
 	return trade.ErrNotActive
 }
+
+// OpenOrders lists what a replica shows as open.
+func (l line) OpenOrders(ctx context.Context) ([]trade.Order, error) {
+	if err := l.reach(ctx); err != nil {
+		return nil, err
+	}
+	x := l.t.w.exchange
+	at := l.t.w.time().Add(-x.staleness())
+	var open []trade.Order
+	for _, o := range x.orders {
+		if v := o.asOf(at); v != nil && !v.Status.Final() {
+			open = append(open, *v)
+		}
+	}
+	return open, nil
+}

@@ -143,3 +143,16 @@ type Finding struct {
 	Placing   Placing       `json:"placing"`
 	Wait      time.Duration `json:"wait,omitempty"` // in doubt: before the next look can help
 }
+
+// doubt is what an attempt without an outcome is judged by. Of one that an
+// earlier life of the database began, a lost future may have begun another:
+// absence is not believed before that one's time is over as well.
+func (a Attempt) doubt(f ExecutionFacts) Doubt {
+	d := Doubt{Deadline: a.Deadline, ReplyCode: a.Code, ReadLag: f.ReadLag}
+	if f.Life.MayHaveLost(a.BegunAt) {
+		if until := f.Life.began(f.Now).Add(LostWindow); until.After(d.Deadline) {
+			d.Deadline = until
+		}
+	}
+	return d
+}

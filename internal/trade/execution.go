@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,20 +31,6 @@ type Execution struct {
 	Final         *Order    // the accepted order once it could not change any more
 }
 
-// Attempt is one attempt to place the order. Its row is there before its first
-// byte leaves.
-type Attempt struct {
-	Number    int
-	RequestID string // of the claim it belongs to
-	Deadline  time.Time
-	BegunAt   time.Time
-	BegunBy   string
-	Code      string // what the exchange said
-	Message   string
-	Outcome   Conclusion // empty: in doubt
-	OrderID   string     // set when accepted
-}
-
 // ExecutionFacts are what a step is decided by besides the execution itself,
 // read after its lock.
 type ExecutionFacts struct {
@@ -67,6 +52,7 @@ type Changes struct {
 	Recorded  *Order   // with EXECUTED: fills, trade, end
 	Failure   *Failure // with FAILED
 	Others    []Order  // more orders than one under the one ID: an alarm
+	Unclear   *Order   // its status is not known, and it does not end: an alarm
 }
 
 // Begin opens an attempt, or says what the caller must answer instead and send
@@ -210,38 +196,6 @@ func ordersIn(lookups []Look) []Order {
 	return orders
 }
 
-// doubt is what an attempt without an outcome is judged by. Of one that an
-// earlier life of the database began, a lost future may have begun another:
-// absence is not believed before that one's time is over as well.
-func (a Attempt) doubt(f ExecutionFacts) Doubt {
-	d := Doubt{Deadline: a.Deadline, ReplyCode: a.Code, ReadLag: f.ReadLag}
-	if f.Life.MayHaveLost(a.BegunAt) {
-		if until := f.Life.began(f.Now).Add(LostWindow); until.After(d.Deadline) {
-			d.Deadline = until
-		}
-	}
-	return d
-}
-
-// Wish is a person's wish about an order of unknown fate: the order it is, or
-// that there is none.
-type Wish struct {
-	OrderID string // empty: there is none
-	Actor   string
-	Reason  string
-	Problem string // what stood against it before the rows were asked
-}
-
-// Reading is what role orders read at the exchange for a wish.
-type Reading struct {
-	OrderID      string // that was asked for; empty: only the clock was
-	Order        *Order
-	ExchangeTime time.Time // read before the order
-	Problem      string
-	ReadAt       time.Time // database clock
-	TakenBy      string    // another proposal whose order it is
-}
-
 // maxReadingAge is how long after a reading a wish may be judged by it.
 const maxReadingAge = time.Minute
 
@@ -250,6 +204,9 @@ const maxReadingAge = time.Minute
 // exchange for this very wish allows.
 func (e Execution) Resolve(number int, w Wish, r *Reading, f ExecutionFacts) (Changes, string) {
 	a := e.attempt(number)
+	if w.Problem == "" && a != nil && a.says(w) {
+		return Changes{}, "" // taken before, and its answer was lost
+	}
 	if problem := e.objection(a, w, r, f); problem != "" {
 		return Changes{}, problem
 	}
@@ -288,19 +245,29 @@ func (e Execution) Accepted() string {
 	return ""
 }
 
-// Follow says whether an order as the exchange shows it is the accepted one's
-// end, which is then written down.
-func (e Execution) Follow(o Order, exchangeNow time.Time) (Changes, bool) {
+// Follow says whether an order is the accepted one's end, which is then written
+// down. A status whose meaning nobody knows is final once the order is gone and
+// its fills are settled; while it is not, a person has to look.
+func (e Execution) Follow(s Sight, now time.Time) (Changes, bool) {
+	o := s.Order
 	switch {
 	case e.Final != nil:
 		return Changes{}, true
-	case o.OrderID != e.Accepted() || o.OrderID == "" || !o.Status.Final():
+	case o.OrderID == "" || o.OrderID != e.Accepted():
 		return Changes{}, false
-	case !o.Settled() && exchangeNow.Sub(o.UpdatedAt) <= maxSettling:
+	case !o.Status.Known() && s.Gone && o.Settled():
+		return Changes{Final: &o}, true
+	case !o.Status.Known() && now.Sub(e.openUntil()) > maxUnknown:
+		return Changes{Unclear: &o}, false
+	case !o.Status.Final(), !o.Settled() && s.ExchangeTime.Sub(o.UpdatedAt) <= maxSettling:
 		return Changes{}, false
 	}
 	return Changes{Final: &o}, true
 }
+
+// maxUnknown is how long after its time an order may have a status that nobody
+// knows before a person is called.
+const maxUnknown = 5 * time.Minute
 
 // maxSettling is how long after an order's last change its fills may stay
 // unsettled before it is recorded without their fees.
@@ -309,17 +276,17 @@ const maxSettling = 2 * time.Minute
 // MayCancel says why the accepted order may be cancelled now; empty when
 // nobody asked for it and its time is not over.
 func (e Execution) MayCancel(f ExecutionFacts) string {
-	life := takerLife
-	if e.Plan.resting() {
-		life = e.Plan.TimeToLive.Std()
-	}
 	switch {
 	case f.CancelRequested:
 		return "it was asked for"
-	case f.Now.Sub(e.ClaimedAt) >= life:
+	case !f.Now.Before(e.openUntil()):
 		return "its time is over"
 	}
 	return ""
+}
+
+func (e Execution) openUntil() time.Time {
+	return Claim{Plan: e.Plan, ClaimedAt: e.ClaimedAt}.OpenUntil(e.ClaimedAt)
 }
 
 // Record ends the execution with its final order. Without one it goes on.
@@ -396,92 +363,4 @@ func (e Execution) alive() *Attempt {
 		}
 	}
 	return nil
-}
-
-// Result is what is known of the attempt: unknown while it is in doubt.
-func (a Attempt) Result() Placing {
-	p := Placing{Reply: Unknown, Code: a.Code, Message: a.Message}
-	switch a.Outcome {
-	case ConcludedAccepted:
-		p.Reply, p.Order = Accepted, &Order{OrderID: a.OrderID}
-	case ConcludedRefused:
-		p.Reply = Refused
-	case ConcludedNotSent:
-		p.Reply = NotSent
-	case ConcludedVoid:
-		p = Placing{Reply: NotSent, Code: string(ExchangeUnavailable), Message: "the attempt never began"}
-	case ConcludedAbsent:
-		p = Placing{Reply: NotSent, Code: string(OrderAbsent), Message: "the exchange has no such order"}
-		if said := strings.TrimSpace(a.Code + " " + a.Message); said != "" {
-			p.Message += "; it had said: " + said
-		}
-	}
-	return p
-}
-
-// DatabaseLife says what an earlier life of the database, or a lost future of
-// it, may have known more.
-type DatabaseLife struct {
-	Here    bool       // the account was made in this very life
-	BeganAt *time.Time // nil: it has not begun
-}
-
-// LostWindow is how long after an earlier life's end a request of it may still
-// act, in time of a clock that may be off from the exchange's.
-const LostWindow = AccessWindow + MaxClockSkew
-
-// MayHaveLost reports whether an earlier life may have known more of what began
-// at an instant.
-func (l DatabaseLife) MayHaveLost(begun time.Time) bool {
-	return !l.Here && (l.BeganAt == nil || begun.Before(*l.BeganAt))
-}
-
-func (l DatabaseLife) began(now time.Time) time.Time {
-	if l.BeganAt == nil {
-		return now
-	}
-	return *l.BeganAt
-}
-
-// Sending is an attempt that its caller now owns: exactly what is sent, and what
-// is searched for before.
-type Sending struct {
-	Plan   Plan
-	Search Search
-}
-
-// AcceptedOrder is the order that was accepted for a claim.
-type AcceptedOrder struct {
-	Market    Market
-	OrderID   string // empty: none was accepted
-	MayCancel string // why it may be cancelled now; empty: it may not
-}
-
-// Search names what a lookup searches for.
-type Search struct {
-	Market        Market
-	Side          Side
-	ClientOrderID uuid.UUID
-	Since         time.Time // lists begin here
-	Known         []string  // order IDs of other proposals in the market
-}
-
-// ClaimRef names a claim. It carries no fact: whoever has one reads the rows.
-type ClaimRef struct {
-	ExecutionID int64  `json:"executionId"`
-	ProposalID  string `json:"proposalId"`
-	AccountID   string `json:"accountId"`
-	RequestID   string `json:"requestId"`
-}
-
-// Recorded is what recording an order has come to: its execution's status, and
-// the order when that is EXECUTED.
-type Recorded struct {
-	Status Status `json:"status"`
-	Order  *Order `json:"order,omitempty"`
-}
-
-// Ref names the claim.
-func (c Claim) Ref() ClaimRef {
-	return ClaimRef{ExecutionID: c.ExecutionID, ProposalID: c.ProposalID, AccountID: c.AccountID, RequestID: c.RequestID}
 }

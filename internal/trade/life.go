@@ -122,3 +122,47 @@ type Compared struct {
 	Contradictions int           // that were not known before; each raised an alarm
 	Wait           time.Duration // zero: it counts; else one begun after so long will
 }
+
+// ClaimRef names a claim. It carries no fact: whoever has one reads the rows.
+type ClaimRef struct {
+	ExecutionID int64  `json:"executionId"`
+	ProposalID  string `json:"proposalId"`
+	AccountID   string `json:"accountId"`
+	RequestID   string `json:"requestId"`
+}
+
+// Recorded is what recording an order has come to: its execution's status, and
+// the order when that is EXECUTED.
+type Recorded struct {
+	Status Status `json:"status"`
+	Order  *Order `json:"order,omitempty"`
+}
+
+// Ref names the claim.
+func (c Claim) Ref() ClaimRef {
+	return ClaimRef{ExecutionID: c.ExecutionID, ProposalID: c.ProposalID, AccountID: c.AccountID, RequestID: c.RequestID}
+}
+
+// DatabaseLife says what an earlier life of the database, or a lost future of
+// it, may have known more.
+type DatabaseLife struct {
+	Here    bool       // the account was made in this very life
+	BeganAt *time.Time // nil: it has not begun
+}
+
+// LostWindow is how long after an earlier life's end a request of it may still
+// act, in time of a clock that may be off from the exchange's.
+const LostWindow = AccessWindow + MaxClockSkew
+
+// MayHaveLost reports whether an earlier life may have known more of what began
+// at an instant.
+func (l DatabaseLife) MayHaveLost(begun time.Time) bool {
+	return !l.Here && (l.BeganAt == nil || begun.Before(*l.BeganAt))
+}
+
+func (l DatabaseLife) began(now time.Time) time.Time {
+	if l.BeganAt == nil {
+		return now
+	}
+	return *l.BeganAt
+}

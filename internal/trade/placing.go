@@ -1,6 +1,9 @@
 package trade
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Reply is what one attempt to place an order is known to have done.
 type Reply string
@@ -107,4 +110,47 @@ func (p Placing) Failure() Failure {
 		return Failure{Code: Code(p.Code), Message: p.Message}
 	}
 	return Failure{Code: ExchangeUnavailable, ExchangeCode: p.Code, Message: p.Message}
+}
+
+// Attempt is one attempt to place the order. Its row is there before its first
+// byte leaves.
+type Attempt struct {
+	Number    int
+	RequestID string // of the claim it belongs to
+	Deadline  time.Time
+	BegunAt   time.Time
+	BegunBy   string
+	Code      string // what the exchange said
+	Message   string
+	Outcome   Conclusion // empty: in doubt
+	OrderID   string     // set when accepted
+}
+
+// Result is what is known of the attempt: unknown while it is in doubt.
+func (a Attempt) Result() Placing {
+	p := Placing{Reply: Unknown, Code: a.Code, Message: a.Message}
+	switch a.Outcome {
+	case ConcludedAccepted:
+		p.Reply, p.Order = Accepted, &Order{OrderID: a.OrderID}
+	case ConcludedRefused:
+		p.Reply = Refused
+	case ConcludedNotSent:
+		p.Reply = NotSent
+	case ConcludedVoid:
+		p = Placing{Reply: NotSent, Code: string(ExchangeUnavailable), Message: "the attempt never began"}
+	case ConcludedAbsent:
+		p = Placing{Reply: NotSent, Code: string(OrderAbsent), Message: "the exchange has no such order"}
+		if said := strings.TrimSpace(a.Code + " " + a.Message); said != "" {
+			p.Message += "; it had said: " + said
+		}
+	}
+	return p
+}
+
+// says reports whether the attempt's outcome is what a person wishes.
+func (a Attempt) says(w Wish) bool {
+	if w.OrderID == "" {
+		return a.Outcome == ConcludedAbsent
+	}
+	return a.Outcome == ConcludedAccepted && a.OrderID == w.OrderID
 }
