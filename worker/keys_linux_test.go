@@ -37,7 +37,7 @@ func TestKeysAndQueuesOfEachRoleAreItsOwn(t *testing.T) {
 	}
 	for queue, role := range map[string]string{
 		workflows.OrdersQueue(account): "orders/", workflows.FollowQueue(account): "orders/",
-		workflows.ScansQueueOf(account): "scans/", workflows.ProposalsQueue: "proposals/",
+		workflows.ScansQueueOf(account): "scans/", workflows.UpkeepQueue: "proposals/",
 	} {
 		pollers := s.pollers(queue)
 		require.NotEmpty(t, pollers, queue)
@@ -45,6 +45,7 @@ func TestKeysAndQueuesOfEachRoleAreItsOwn(t *testing.T) {
 			require.True(t, strings.HasPrefix(p, role), "%s polls %s", p, queue)
 		}
 	}
+	require.Empty(t, s.pollers(workflows.ProposalsQueue), "an activity that nobody but a workflow's own task runs cannot be called by others")
 	require.Equal(t, 310, s.orderWith(s.read), "the read-only key may not trade")
 	require.Empty(t, s.ordered())
 }

@@ -48,7 +48,7 @@ func TestEachRoleHostsTheseActivitiesAndNoOthers(t *testing.T) {
 	registerScans(&looks, &scans.Activities{})
 	require.ElementsMatch(t, []string{"Proposal", "Reconcile", "Sweep", "Scan", "Notify"}, proposals.workflows)
 	require.ElementsMatch(t, []string{
-		"Cancel", "Conclude", "Expire", "FailExecution", "Preflight", "ReadState", "RecordOrder", "Resolve", "StoreOverride",
+		"Cancel", "Conclude", "Expire", "FailExecution", "NoteRefusal", "Preflight", "ReadState", "RecordOrder", "Resolve", "StoreOverride",
 	}, proposals.activities)
 	require.ElementsMatch(t, []string{"PlaceOrder"}, place.activities)
 	require.ElementsMatch(t, []string{"FindOrder", "ReadOrder", "FollowOrder", "CancelOrder", "Reconcile"}, follow.activities)

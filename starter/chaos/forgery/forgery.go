@@ -41,7 +41,7 @@ const Actor = "mallory"
 func Activities() []string {
 	return []string{
 		proposals.ReadState, proposals.Preflight, proposals.Conclude, proposals.RecordOrder, proposals.FailExecution,
-		proposals.Expire, proposals.Cancel, proposals.StoreOverride, proposals.Resolve, proposals.StartProposal, proposals.Sweep,
+		proposals.Expire, proposals.Cancel, proposals.StoreOverride, proposals.Resolve, proposals.NoteRefusal, proposals.StartProposal, proposals.Sweep,
 		orders.PlaceOrder, orders.FindOrder, orders.ReadOrder, orders.FollowOrder, orders.CancelOrder, orders.Reconcile,
 		scans.ReadMarket, scans.ReserveCall, scans.Propose, scans.SettleCall, scans.StoreIdeas, scans.EndScan,
 		notify.DueRules, notify.Deliver,

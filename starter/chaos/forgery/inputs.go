@@ -39,6 +39,8 @@ func (l loot) tailored(r *rand.Rand, activity string) []any {
 			"id": id(r), "proposalId": l.anyProposal(r), "cooldown": true, "antiFlip": true, "actor": Actor, "reason": "because",
 			"expiresAt": time.Now().Add(24 * time.Hour),
 		})}}
+	case proposals.NoteRefusal:
+		return []any{object{"proposalId": l.anyProposal(r), "signal": "cancel", "problem": "because"}, object{"proposalId": "nobody", "signal": "x"}}
 	case proposals.StartProposal:
 		return []any{object{"proposalId": oneOf(r, l.over, "nobody"), "actor": Actor, "execute": true}, object{"proposalId": l.anyProposal(r), "actor": Actor}}
 	case proposals.Sweep, orders.Reconcile:

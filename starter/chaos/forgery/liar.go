@@ -68,7 +68,7 @@ func (f *Forger) Lie(ctx context.Context, r *rand.Rand) (map[string]int, error) 
 
 var localActivities = []string{
 	proposals.ReadState, proposals.Preflight, proposals.Conclude, proposals.RecordOrder, proposals.FailExecution,
-	proposals.Expire, proposals.Cancel, proposals.StoreOverride, proposals.Resolve,
+	proposals.Expire, proposals.Cancel, proposals.StoreOverride, proposals.Resolve, proposals.NoteRefusal,
 }
 
 func (l *liar) says(activity string, in any) (any, error) {
