@@ -281,7 +281,7 @@ func TestARunIsToldEverMoreSeldomWhoeverSweepsUntilSomebodyFollows(t *testing.T)
 		require.Equal(t, 1, d.tells("p", 3), pause)
 	}
 	open := orderOf(c, "o", "new")
-	_, err := d.Followed(ctx, c.Ref(), open, time.Now(), "test")
+	_, err := d.Followed(ctx, c.Ref(), trade.Sight{Order: open, ExchangeTime: time.Now()}, "test")
 	require.NoError(t, err)
 	require.Zero(t, d.tells("p", 1))
 	require.Equal(t, 9, d.count(`SELECT told FROM interlock.trade_executions`))
