@@ -28,15 +28,15 @@ const (
 // Until asks until it hears nil: met says why it is not yet so. What completes
 // the sentence "waited for". After the Timeout, or when an answer is that long
 // in coming, it ends the test with the last answer.
-func Until(t testing.TB, what string, met func() error) {
-	t.Helper()
-	wait(t, Timeout, leisurely, what, met)
+func Until(tb testing.TB, what string, met func() error) {
+	tb.Helper()
+	wait(tb, Timeout, leisurely, what, met)
 }
 
 // Closely is Until for what must be caught in the act.
-func Closely(t testing.TB, what string, met func() error) {
-	t.Helper()
-	wait(t, Timeout, closely, what, met)
+func Closely(tb testing.TB, what string, met func() error) {
+	tb.Helper()
+	wait(tb, Timeout, closely, what, met)
 }
 
 // Is is an answer for Until: nil if ok, else what was found.
@@ -47,8 +47,8 @@ func Is(ok bool, found string, args ...any) error {
 	return fmt.Errorf(found, args...)
 }
 
-func wait(t testing.TB, timeout, pause time.Duration, what string, met func() error) {
-	t.Helper()
+func wait(tb testing.TB, timeout, pause time.Duration, what string, met func() error) {
+	tb.Helper()
 	over := time.NewTimer(timeout)
 	defer over.Stop()
 	last, began := errors.New("nobody has answered yet"), time.Now()
@@ -57,28 +57,28 @@ func wait(t testing.TB, timeout, pause time.Duration, what string, met func() er
 		select {
 		case heard := <-ask(met):
 			if heard.ended {
-				t.FailNow() // the question has said why
+				tb.FailNow() // the question has said why
 			}
 			if heard.err == nil {
-				report(t, began, what)
+				report(tb, began, what)
 				return
 			}
 			last = heard.err
 		case <-over.C:
-			t.Fatalf("waited %s for %s; the last question has no answer after %s; before it: %v", timeout, what, time.Since(asked).Round(time.Millisecond), last)
+			tb.Fatalf("waited %s for %s; the last question has no answer after %s; before it: %v", timeout, what, time.Since(asked).Round(time.Millisecond), last)
 		}
 		select {
 		case <-time.After(max(pause, time.Since(asked))): // a slow question is not asked without end
 		case <-over.C:
-			t.Fatalf("waited %s for %s; at the end: %v", timeout, what, last)
+			tb.Fatalf("waited %s for %s; at the end: %v", timeout, what, last)
 		}
 	}
 }
 
-func report(t testing.TB, began time.Time, what string) {
-	t.Helper()
+func report(tb testing.TB, began time.Time, what string) {
+	tb.Helper()
 	if took := time.Since(began); took > noticeable {
-		t.Logf("waited %s for %s", took.Round(time.Millisecond), what)
+		tb.Logf("waited %s for %s", took.Round(time.Millisecond), what)
 	}
 }
 

@@ -26,8 +26,6 @@ import (
 // asChild makes this program a child that serves on the port it names.
 const asChild = "INTERLOCK_TEST_CHILD_PORT"
 
-const timeout = time.Minute
-
 func TestMain(m *testing.M) {
 	if port := os.Getenv(asChild); port != "" {
 		fmt.Fprintln(os.Stderr, serve(port))
