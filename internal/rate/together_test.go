@@ -170,11 +170,11 @@ func plan() trade.Plan {
 }
 
 // place is an attempt as the activity makes it.
-func place(ctx context.Context, c *orders.Client) trade.Placing {
+func place(ctx context.Context, c *orders.Client) trade.AttemptResult {
 	ctx = rate.As(ctx, rate.Placement)
 	now, err := c.Now(ctx)
 	if err != nil {
-		return trade.Placing{Reply: trade.NotSent, Message: err.Error()}
+		return trade.AttemptResult{Reply: trade.NotSent, Message: err.Error()}
 	}
 	return c.Place(ctx, plan(), uuid.New(), now.Add(trade.AccessWindow))
 }
@@ -263,7 +263,7 @@ func TestPlacementThatGetsNoTurnInTimeIsNotSent(t *testing.T) {
 	require.Equal(t, orders.CodeNoTurn, placed.Code)
 	require.True(t, placed.MayPass())
 	look := d.client(nil).Look(t.Context(), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: id, Since: now.Add(-time.Minute)})
-	require.Equal(t, trade.NotThere, look.Sighting, look.Detail)
+	require.Equal(t, trade.NotThere, look.Result, look.Detail)
 }
 
 func TestLowWeightHoldsComparingAndPlacingUntilTheResetForEveryWorker(t *testing.T) {
@@ -325,7 +325,7 @@ func TestLooksGoOnWithoutTheDatabase(t *testing.T) {
 
 	look := c.Look(rate.As(ctx, rate.Urgent), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: uuid.New(), Since: time.Now().Add(-time.Minute)})
 
-	require.Equal(t, trade.NotThere, look.Sighting, look.Detail)
+	require.Equal(t, trade.NotThere, look.Result, look.Detail)
 	require.LessOrEqual(t, most(d.arrivals(), time.Second), 20/5)
 	placed := place(ctx, c)
 	require.Equal(t, trade.NotSent, placed.Reply)

@@ -184,7 +184,7 @@ func (w *world) record(c trade.Claim, orderID string) {
 	require.Equal(w.t, trade.Executed, r.Status)
 }
 
-func (w *world) attempt(c trade.Claim, number int, want trade.Reply) trade.Placing {
+func (w *world) attempt(c trade.Claim, number int, want trade.Reply) trade.AttemptResult {
 	w.t.Helper()
 	placing, err := w.act.PlaceOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: number})
 	require.NoError(w.t, err)
@@ -310,8 +310,8 @@ func (w *world) lost() {
 	require.NoError(w.t, err)
 	f, err = w.store.Conclude(ctx, c.Ref(), 1)
 	require.NoError(w.t, err)
-	require.Equal(w.t, trade.ConcludedAccepted, f.Verdict)
-	w.record(c, f.Placing.Order.OrderID)
+	require.Equal(w.t, trade.OutcomeAccepted, f.Outcome)
+	w.record(c, f.Result.Order.OrderID)
 }
 
 // neverPlaced has three claims without an order: one that was never begun, one
@@ -321,7 +321,7 @@ func (w *world) neverPlaced() {
 	c := w.claim("p-void", false)
 	f, err := w.store.Conclude(ctx, c.Ref(), 1)
 	require.NoError(w.t, err)
-	require.Equal(w.t, trade.ConcludedVoid, f.Verdict)
+	require.Equal(w.t, trade.OutcomeVoid, f.Outcome)
 	w.fail(c)
 	for _, id := range []string{"p-word", "p-doubt"} {
 		market := map[string]trade.Market{"p-word": "SOL-EUR", "p-doubt": "ADA-EUR"}[id]
@@ -335,7 +335,7 @@ func (w *world) neverPlaced() {
 		require.NoError(w.t, err)
 		if id == "p-word" {
 			require.NoError(w.t, w.store.RecordReading(ctx, c.Ref(), trade.Reading{ExchangeTime: time.Now().Add(time.Minute)}))
-			problem, err := w.store.Resolve(ctx, c.Ref(), 1, trade.Wish{Actor: "anna", Reason: "asked the exchange"})
+			problem, err := w.store.Resolve(ctx, c.Ref(), 1, trade.Resolution{Actor: "anna", Reason: "asked the exchange"})
 			require.NoError(w.t, err)
 			require.Empty(w.t, problem)
 			w.fail(c)
