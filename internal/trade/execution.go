@@ -31,6 +31,24 @@ type Execution struct {
 	Final         *Order    // the accepted order once it could not change any more
 }
 
+// Step is one of the methods by which an attempt comes to its outcome.
+type Step string
+
+// The steps.
+const (
+	StepReply    Step = "Reply"
+	StepConclude Step = "Conclude"
+	StepResolve  Step = "Resolve"
+)
+
+// outcomes is what became of an attempt by which step. Void is the outcome of
+// one that never began; every other attempt has a row before its first byte.
+var outcomes = map[Step][]Outcome{
+	StepReply:    {OutcomeAccepted, OutcomeRefused, OutcomeNotSent},
+	StepConclude: {OutcomeAccepted, OutcomeRefused, OutcomeAbsent, OutcomeVoid},
+	StepResolve:  {OutcomeAccepted, OutcomeAbsent},
+}
+
 // ExecutionFacts are what a step is decided by besides the execution itself,
 // read after its lock.
 type ExecutionFacts struct {
