@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ type bench struct {
 	// checksOverrides lets StoreOverride refuse what the real one would.
 	checksOverrides bool
 
+	mu       sync.Mutex
 	calls    map[string]int
 	recorded *trade.Order
 	failed   int
@@ -175,7 +177,7 @@ func (b *bench) place(_ context.Context, in orders.AttemptInput) (trade.AttemptR
 }
 
 func (b *bench) find(context.Context, orders.AttemptInput) (trade.Lookup, error) {
-	b.calls[orders.FindOrder]++
+	b.note(orders.FindOrder)
 	if b.looking != nil {
 		b.looking()
 	}
@@ -217,6 +219,19 @@ func (b *bench) follow(context.Context, orders.OrderInput) (trade.Order, error) 
 func (b *bench) cancel(context.Context, orders.OrderInput) error {
 	b.calls[orders.CancelOrder]++
 	return nil
+}
+
+// note and count are for calls that a test waits for while others are made.
+func (b *bench) note(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls[name]++
+}
+
+func (b *bench) count(name string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls[name]
 }
 
 // records is the port of the proposals' activities, kept in memory.

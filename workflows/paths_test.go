@@ -102,6 +102,38 @@ var turnedPaths = []path{
 			l.signal(t, RefreshSignal, struct{}{})
 		}
 	}},
+	{"signals-refused-and-kept", func(b *bench) { b.lives(3 * time.Second) }, func(t *testing.T, l live) {
+		for _, name := range []string{CancelSignal, OverrideName, ResolveName} {
+			l.signal(t, name, map[string]any{"actor": "anna", "unknown": 1})
+			l.signal(t, name, map[string]any{})
+		}
+	}},
+	{"looked-up-until-found", func(b *bench) {
+		b.placings = []trade.AttemptResult{unknownReply}
+		b.findings = []trade.Finding{inDoubt(time.Second), inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
+	}, executes},
+	{"lookup-ended-by-a-resolution", func(b *bench) {
+		inDoubtForLong(b)
+		b.silent = func() bool { return true }
+	}, func(t *testing.T, l live) {
+		l.begin(t, ExecuteRequest{Actor: "anna"})
+		require.Eventually(t, func() bool { return l.bench.count(orders.FindOrder) > 0 }, 30*time.Second, 20*time.Millisecond)
+		l.update(t, ResolveName, ResolveRequest{Absent: true, Actor: "olga", Reason: "looked"})
+	}},
+	{"renewed-while-following", func(b *bench) {
+		b.short = true
+		b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{openOrder, openOrder, openOrder, filled}
+		b.won = func(c *trade.Claim) {
+			c.Plan.TimeInForce, c.Plan.TimeToLive = "GTC", trade.Duration(time.Second)
+			b.life.AcceptedOrder = "order-1"
+		}
+	}, func(t *testing.T, l live) { l.begin(t, ExecuteRequest{Actor: "anna"}) }},
+	{"end-that-no-row-has", func(b *bench) { b.unended = 1 }, executes},
+	{"failure-that-the-rows-deny", func(b *bench) {
+		b.placings, b.alive = []trade.AttemptResult{{Reply: trade.Refused, Code: "217"}}, trade.Unresolved
+		b.won = func(*trade.Claim) { b.life.InDoubt = 1 }
+		b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
+	}, executes},
 	{"continued-in-doubt", func(b *bench) {
 		claim := *b.claim()
 		claim.NextAttempt, claim.Untried = 2, false
