@@ -192,7 +192,7 @@ func TestEveryFaultOfTemporalIsFound(t *testing.T) {
 	_, found := list.of("attributes")
 	require.NotContains(t, found, "Market is")
 	list.require(t, "workers", doctor.Fail, "nobody polls proposals (workflows)")
-	list.require(t, "workers", doctor.Fail, "nobody polls proposals (activities)")
+	list.require(t, "workers", doctor.Fail, "nobody polls upkeep")
 	list.require(t, "schedule", doctor.Fail, "sweep is missing")
 	s.check("orders").require(t, "workers", doctor.Fail, "nobody polls orders-paper")
 	s.check("orders").require(t, "schedule", doctor.Fail, "reconcile-paper is missing")

@@ -186,14 +186,14 @@ type struckAttempts struct {
 	striker *striker
 }
 
-func (a struckAttempts) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.Placing, error) {
+func (a struckAttempts) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.AttemptResult, error) {
 	sending, answer, err := a.attempts.BeginAttempt(context.WithValue(ctx, stepKey{}, "row"), c, number, deadline, worker)
 	a.striker.traceRow(answer, err)
 	return sending, answer, err
 }
 
 // traceRow says what became of the attempt's row: begun, void, or an error.
-func (s *striker) traceRow(answer *trade.Placing, err error) {
+func (s *striker) traceRow(answer *trade.AttemptResult, err error) {
 	switch {
 	case err != nil:
 		s.leave(traceFile, fmt.Sprintf("row error %v", err))
@@ -204,7 +204,7 @@ func (s *striker) traceRow(answer *trade.Placing, err error) {
 	}
 }
 
-func (a struckAttempts) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.Placing, worker string) error {
+func (a struckAttempts) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.AttemptResult, worker string) error {
 	err := a.attempts.RecordReply(context.WithValue(ctx, stepKey{}, "reply"), c, number, p, worker)
 	a.striker.leave(traceFile, fmt.Sprintf("reply %s/%s %v", p.Reply, p.Code, err))
 	return err
@@ -232,13 +232,13 @@ func (e struckExchange) Now(ctx context.Context) (time.Time, error) {
 	return e.venue.Now(ctx)
 }
 
-func (e struckExchange) Look(ctx context.Context, s trade.Search) trade.Look {
+func (e struckExchange) Look(ctx context.Context, s trade.Search) trade.Lookup {
 	e.striker.pass(ctx, "look", false)
 	defer e.striker.pass(ctx, "look", true)
 	return e.venue.Look(ctx, s)
 }
 
-func (e struckExchange) Place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.Placing {
+func (e struckExchange) Place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.AttemptResult {
 	e.striker.pass(ctx, "place", false)
 	defer e.striker.pass(ctx, "place", true)
 	if !e.striker.Blind {
@@ -249,7 +249,7 @@ func (e struckExchange) Place(ctx context.Context, plan trade.Plan, id uuid.UUID
 
 // placeBlindly places as production does, with a clock that stands still short
 // of the deadline and without anybody's patience.
-func (e struckExchange) placeBlindly(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.Placing {
+func (e struckExchange) placeBlindly(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.AttemptResult {
 	keys := e.keys
 	keys.Transport = stoppedClock{keys.Transport, deadline.Add(-time.Second)}
 	signed, err := bitvavo.New(keys)

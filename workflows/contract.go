@@ -149,7 +149,7 @@ type CancelRequest struct {
 	Reason string `json:"reason"`
 }
 
-// ResolveRequest is a person's word on an unresolved order: the order it is,
+// ResolveRequest is a person's resolution on an unresolved order: the order it is,
 // or that there is none.
 type ResolveRequest struct {
 	OrderID string `json:"orderId,omitempty"`
@@ -158,7 +158,7 @@ type ResolveRequest struct {
 	Reason  string `json:"reason"`
 }
 
-// ResolveResult answers a person's word sent as an update: once it was weighed,
+// ResolveResult answers a person's resolution sent as an update: once it was weighed,
 // and as things stood when the order ended or ten seconds were over.
 type ResolveResult struct {
 	Accepted bool         `json:"accepted"`
@@ -168,8 +168,8 @@ type ResolveResult struct {
 	Failure  *FailureView `json:"failure,omitempty"`
 }
 
-// WordView is a person's word on an unresolved order, and what came of it.
-type WordView struct {
+// ResolutionView is a person's resolution on an unresolved order, and what came of it.
+type ResolutionView struct {
 	OrderID  string    `json:"orderId,omitempty"`
 	Absent   bool      `json:"absent,omitempty"`
 	Actor    string    `json:"actor"`
@@ -190,13 +190,13 @@ type AttemptView struct {
 	OrderID string      `json:"orderId,omitempty"`
 }
 
-// LookView is one look for an order of unknown fate.
-type LookView struct {
-	Attempt int            `json:"attempt"`
-	At      time.Time      `json:"at"`
-	Saw     trade.Sighting `json:"saw"`
-	Detail  string         `json:"detail,omitempty"`
-	Orders  []string       `json:"orders,omitempty"` // IDs of what was found
+// LookupView is one look for an order of unknown fate.
+type LookupView struct {
+	Attempt int                `json:"attempt"`
+	At      time.Time          `json:"at"`
+	Saw     trade.LookupResult `json:"saw"`
+	Detail  string             `json:"detail,omitempty"`
+	Orders  []string           `json:"orders,omitempty"` // IDs of what was found
 }
 
 // RecordingView is a transaction on the records that is being tried.
@@ -215,18 +215,18 @@ type RefusalView struct {
 
 // State answers the state query.
 type State struct {
-	ProposalID string        `json:"proposalId"`
-	Status     trade.Status  `json:"status"`
-	Blocks     []trade.Block `json:"blocks"` // of the last preflight
-	Order      *OrderView    `json:"order,omitempty"`
-	Failure    *FailureView  `json:"failure,omitempty"`
-	Attempts   int           `json:"attempts"`
-	Looks      int           `json:"looks"`              // for an unknown order, so far
-	NextLook   time.Time     `json:"nextLook,omitzero"`  // when the next one is due
-	ExpiresAt  time.Time     `json:"expiresAt,omitzero"` // of the proposal
-	Tried      []AttemptView `json:"tried,omitempty"`    // the last attempts
-	Looked     []LookView    `json:"looked,omitempty"`   // the last looks
-	Word       *WordView     `json:"word,omitempty"`     // the last one that a person said
+	ProposalID string          `json:"proposalId"`
+	Status     trade.Status    `json:"status"`
+	Blocks     []trade.Block   `json:"blocks"` // of the last preflight
+	Order      *OrderView      `json:"order,omitempty"`
+	Failure    *FailureView    `json:"failure,omitempty"`
+	Attempts   int             `json:"attempts"`
+	Looks      int             `json:"looks"`              // for an unknown order, so far
+	NextLook   time.Time       `json:"nextLook,omitzero"`  // when the next one is due
+	ExpiresAt  time.Time       `json:"expiresAt,omitzero"` // of the proposal
+	Tried      []AttemptView   `json:"tried,omitempty"`    // the last attempts
+	Looked     []LookupView    `json:"looked,omitempty"`   // the last looks
+	Word       *ResolutionView `json:"word,omitempty"`     // the last one that a person said
 	// Recording is what is tried at this moment; it stays while the database is away.
 	Recording *RecordingView `json:"recording,omitempty"`
 	Refused   []RefusalView  `json:"refused,omitempty"` // the last signals that were refused

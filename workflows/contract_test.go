@@ -34,8 +34,8 @@ func failure() *workflows.FailureView {
 
 func ref[T any](v T) *T { return &v }
 
-func word() workflows.WordView {
-	return workflows.WordView{
+func word() workflows.ResolutionView {
+	return workflows.ResolutionView{
 		OrderID: "1be6d0df-d5dc-4b53-a250-3376f3b393e6", Absent: true, Actor: "anna", Reason: "seen at the exchange", At: at,
 		Weighed: true, Accepted: true, Problem: "the proposal is not UNRESOLVED",
 	}
@@ -45,8 +45,8 @@ func attempts() []workflows.AttemptView {
 	return []workflows.AttemptView{{Number: 1, At: at, Reply: trade.Unknown, Code: "109", Message: "the reply was lost", OrderID: "o-1"}}
 }
 
-func looks() []workflows.LookView {
-	return []workflows.LookView{{Attempt: 1, At: at, Saw: trade.Inconclusive, Detail: "503", Orders: []string{"o-1"}}}
+func looks() []workflows.LookupView {
+	return []workflows.LookupView{{Attempt: 1, At: at, Saw: trade.Inconclusive, Detail: "503", Orders: []string{"o-1"}}}
 }
 
 func blocks() []trade.Block {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,8 +28,8 @@ type bench struct {
 	env *testsuite.TestWorkflowEnvironment
 
 	life       trade.Life
-	block      trade.Code      // preflight blocks with this
-	placings   []trade.Placing // of each PlaceOrder; the last one repeats
+	block      trade.Code            // preflight blocks with this
+	placings   []trade.AttemptResult // of each PlaceOrder; the last one repeats
 	placeErr   error
 	lost       int // so many PlaceOrders fail, as those of lost workers do
 	input      ProposalInput
@@ -47,11 +48,12 @@ type bench struct {
 	// checksOverrides lets StoreOverride refuse what the real one would.
 	checksOverrides bool
 
+	mu       sync.Mutex
 	calls    map[string]int
 	recorded *trade.Order
 	failed   int
 	stored   []trade.Override
-	resolved []trade.Wish
+	resolved []trade.Resolution
 	refusals []string
 	silent   func() bool // the exchange does not answer a lookup
 	requests []trade.Request
@@ -71,7 +73,7 @@ func newEnv(suite *testsuite.WorkflowTestSuite) *testsuite.TestWorkflowEnvironme
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, calls: map[string]int{}, placings: []trade.Placing{accepted(filled)}, orders: []trade.Order{filled}}
+	b := &bench{t: t, calls: map[string]int{}, placings: []trade.AttemptResult{accepted(filled)}, orders: []trade.Order{filled}}
 	var suite testsuite.WorkflowTestSuite
 	b.env = newEnv(&suite)
 	b.env.SetStartTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
@@ -101,7 +103,9 @@ var (
 	openOrder = trade.Order{OrderID: "order-1", Market: "BTC-EUR", Side: trade.Buy, Status: "new", Amount: amount}
 )
 
-func accepted(o trade.Order) trade.Placing { return trade.Placing{Reply: trade.Accepted, Order: &o} }
+func accepted(o trade.Order) trade.AttemptResult {
+	return trade.AttemptResult{Reply: trade.Accepted, Order: &o}
+}
 
 func (b *bench) claim() *trade.Claim {
 	return &trade.Claim{
@@ -135,7 +139,7 @@ func (b *bench) execute(id string, req ExecuteRequest) *answer {
 	return a
 }
 
-// resolve sends a person's word as an update and keeps its answer.
+// resolve sends a person's resolution as an update and keeps its answer.
 func (b *bench) resolve(id string, req ResolveRequest) *answer {
 	a := &answer{}
 	req.Actor, req.Reason = "olga", "seen in the web page"
@@ -176,24 +180,24 @@ func (a *answer) Complete(success any, err error) {
 // nth returns the n-th of a list, and the last one for ever after.
 func nth[T any](list []T, n int) T { return list[min(n, len(list))-1] }
 
-func (b *bench) place(_ context.Context, in orders.AttemptInput) (trade.Placing, error) {
+func (b *bench) place(_ context.Context, in orders.AttemptInput) (trade.AttemptResult, error) {
 	b.calls[orders.PlaceOrder]++
 	require.Equal(b.t, b.calls[orders.PlaceOrder], in.Number, "each attempt has its own number")
 	if b.calls[orders.PlaceOrder] <= b.lost {
-		return trade.Placing{}, errors.New("the worker was lost")
+		return trade.AttemptResult{}, errors.New("the worker was lost")
 	}
 	return nth(b.placings, b.calls[orders.PlaceOrder]), b.placeErr
 }
 
-func (b *bench) find(context.Context, orders.AttemptInput) (trade.Look, error) {
-	b.calls[orders.FindOrder]++
+func (b *bench) find(context.Context, orders.AttemptInput) (trade.Lookup, error) {
+	b.note(orders.FindOrder)
 	if b.looking != nil {
 		b.looking()
 	}
 	if b.silent != nil && b.silent() {
-		return trade.Look{}, temporal.NewApplicationErrorWithOptions("silent", orders.SilentType, temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute})
+		return trade.Lookup{}, temporal.NewApplicationErrorWithOptions("silent", orders.SilentType, temporal.ApplicationErrorOptions{NextRetryDelay: time.Minute})
 	}
-	return trade.Look{Sighting: trade.NotThere}, nil
+	return trade.Lookup{Result: trade.NotThere}, nil
 }
 
 func (b *bench) read(_ context.Context, in orders.OrderInput) (orders.OrderReading, error) {
@@ -230,6 +234,19 @@ func (b *bench) cancel(context.Context, orders.OrderInput) error {
 	return nil
 }
 
+// note and count are for calls that a test waits for while others are made.
+func (b *bench) note(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls[name]++
+}
+
+func (b *bench) count(name string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls[name]
+}
+
 // records is the port of the proposals' activities, kept in memory.
 type records struct{ *bench }
 
@@ -263,7 +280,7 @@ func (r records) Conclude(context.Context, trade.ClaimRef, int) (trade.Finding, 
 		return trade.Finding{}, trade.ErrNotFound
 	}
 	if len(r.findings) == 0 {
-		return trade.Finding{Concluded: true, Verdict: trade.ConcludedVoid, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}, nil
+		return trade.Finding{Concluded: true, Outcome: trade.OutcomeVoid, Result: trade.AttemptResult{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}, nil
 	}
 	return nth(r.findings, r.calls["Conclude"]), nil
 }
@@ -295,8 +312,8 @@ func (b *bench) end() *trade.Order {
 		}
 	}
 	for _, f := range slices.Backward(b.findings) {
-		if f.Placing.Reply == trade.Accepted {
-			return f.Placing.Order
+		if f.Result.Reply == trade.Accepted {
+			return f.Result.Order
 		}
 	}
 	return nil
@@ -352,7 +369,7 @@ func (r records) StoreOverride(_ context.Context, o trade.Override, _ string) (s
 	return r.problem, nil
 }
 
-func (r records) Resolve(_ context.Context, _ trade.ClaimRef, _ int, w trade.Wish) (string, error) {
+func (r records) Resolve(_ context.Context, _ trade.ClaimRef, _ int, w trade.Resolution) (string, error) {
 	r.resolved = append(r.resolved, w)
 	if w.Problem != "" {
 		return w.Problem, nil
@@ -360,9 +377,9 @@ func (r records) Resolve(_ context.Context, _ trade.ClaimRef, _ int, w trade.Wis
 	switch {
 	case r.problem != "":
 	case w.OrderID == "":
-		r.findings = []trade.Finding{{Concluded: true, Verdict: trade.ConcludedAbsent, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
+		r.findings = []trade.Finding{{Concluded: true, Outcome: trade.OutcomeAbsent, Result: trade.AttemptResult{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
 	default:
-		r.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+		r.findings = []trade.Finding{{Concluded: true, Result: accepted(filled)}}
 	}
 	return r.problem, nil
 }

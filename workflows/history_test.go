@@ -51,16 +51,16 @@ var proposalPaths = []path{
 	}},
 	{"expired", func(b *bench) { b.lives(time.Second) }, func(*testing.T, live) {}},
 	{"unknown-then-found", func(b *bench) {
-		b.placings = []trade.Placing{unknownReply}
-		b.findings = []trade.Finding{inDoubt(time.Second), inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+		b.placings = []trade.AttemptResult{unknownReply}
+		b.findings = []trade.Finding{inDoubt(time.Second), inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
 	}, func(t *testing.T, l live) { l.execute(t, ExecuteRequest{Actor: "anna"}) }},
 	{"unknown-then-absent", func(b *bench) {
 		b.lives(5 * time.Second)
-		b.placings = []trade.Placing{unknownReply}
-		b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
+		b.placings = []trade.AttemptResult{unknownReply}
+		b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: trade.AttemptResult{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
 	}, func(t *testing.T, l live) { l.execute(t, ExecuteRequest{Actor: "anna"}) }},
 	{"unknown-then-resolved", func(b *bench) {
-		b.placings = []trade.Placing{unknownReply}
+		b.placings = []trade.AttemptResult{unknownReply}
 		b.findings = []trade.Finding{inDoubt(time.Hour)}
 	}, func(t *testing.T, l live) {
 		l.begin(t, ExecuteRequest{Actor: "anna"})
@@ -69,16 +69,16 @@ var proposalPaths = []path{
 	{"word-repeated", inDoubtForLong, sayTwice},
 	{"refused", func(b *bench) {
 		b.lives(3 * time.Second)
-		b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217"}}
+		b.placings = []trade.AttemptResult{{Reply: trade.Refused, Code: "217"}}
 	}, func(t *testing.T, l live) { l.execute(t, ExecuteRequest{Actor: "anna"}) }},
 	{"unsent-then-executed", func(b *bench) {
-		b.placings = []trade.Placing{{Reply: trade.NotSent, Code: "105"}, accepted(filled)}
+		b.placings = []trade.AttemptResult{{Reply: trade.NotSent, Code: "105"}, accepted(filled)}
 	}, func(t *testing.T, l live) { l.execute(t, ExecuteRequest{Actor: "anna"}) }},
 	{"resumed-by-looking", func(b *bench) {
 		claim := *b.claim()
 		claim.NextAttempt, claim.Untried = 2, false
 		b.life.Claim, b.life.InDoubt, b.life.Proposal.Status = &claim, 1, trade.Unresolved
-		b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+		b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
 	}, func(*testing.T, live) {}},
 	{"cancelled", nil, func(t *testing.T, l live) { l.signal(t, CancelSignal, CancelRequest{Actor: "anna", Reason: "news"}) }},
 	{"cancelled-by-temporal", nil, func(t *testing.T, l live) { require.NoError(t, l.CancelWorkflow(context.Background(), l.id, "")) }},
@@ -107,13 +107,13 @@ var proposalPaths = []path{
 func openThenEnded(b *bench) {
 	ended := openOrder
 	ended.Status = "canceled"
-	b.placings, b.orders = []trade.Placing{accepted(openOrder)}, []trade.Order{openOrder, ended}
+	b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{openOrder, ended}
 }
 
 // inDoubtForLong is an order of unknown fate that a person knows more of.
 func inDoubtForLong(b *bench) {
 	b.lives(8 * time.Second)
-	b.placings, b.findings = []trade.Placing{unknownReply}, []trade.Finding{inDoubt(time.Hour)}
+	b.placings, b.findings = []trade.AttemptResult{unknownReply}, []trade.Finding{inDoubt(time.Hour)}
 }
 
 func sayTwice(t *testing.T, l live) {
@@ -126,7 +126,7 @@ func sayTwice(t *testing.T, l live) {
 // givenUpBeforeSent is a claim that is given up between two attempts.
 func givenUpBeforeSent(b *bench) {
 	b.lives(6 * time.Second)
-	b.placings = []trade.Placing{{Reply: trade.NotSent, Code: "105"}, {Reply: trade.NotSent, Code: string(trade.CancelRequested)}}
+	b.placings = []trade.AttemptResult{{Reply: trade.NotSent, Code: "105"}, {Reply: trade.NotSent, Code: string(trade.CancelRequested)}}
 }
 
 // older are the stored histories that only code before a change could make.

@@ -47,9 +47,9 @@ func (p *proposal) followAndRecord(ctx workflow.Context, o trade.Order) error {
 
 // placeOrFindOut attempts the order. Only a run that won the claim itself may
 // send, and only while nothing is in doubt; whoever comes later looks.
-func (p *proposal) placeOrFindOut(ctx workflow.Context) (trade.Placing, error) {
+func (p *proposal) placeOrFindOut(ctx workflow.Context) (trade.AttemptResult, error) {
 	if p.life.AcceptedOrder != "" {
-		return trade.Placing{Reply: trade.Accepted, Order: &trade.Order{OrderID: p.life.AcceptedOrder}}, nil
+		return trade.AttemptResult{Reply: trade.Accepted, Order: &trade.Order{OrderID: p.life.AcceptedOrder}}, nil
 	}
 	if !p.carry.mine {
 		return p.findOut(ctx, p.life.DecidingAttempt())
@@ -69,16 +69,16 @@ func (p *proposal) placeOrFindOut(ctx workflow.Context) (trade.Placing, error) {
 const retryPause = 2 * time.Second
 
 // mayTryAgain reports whether a new attempt could still help and begin in time.
-func (p *proposal) mayTryAgain(ctx workflow.Context, placing trade.Placing) bool {
+func (p *proposal) mayTryAgain(ctx workflow.Context, placing trade.AttemptResult) bool {
 	return !p.carry.givenUp && p.life.Claim.MayTryAgain(placing, workflow.Now(ctx).Add(retryPause))
 }
 
 // place makes one attempt. Whatever happened to it that is not a sure answer,
 // a lost worker included, is found out by looking.
-func (p *proposal) place(ctx workflow.Context, number int) (trade.Placing, error) {
+func (p *proposal) place(ctx workflow.Context, number int) (trade.AttemptResult, error) {
 	p.life.Attempts = number
 	p.tries(ctx, number, unanswered)
-	var placing trade.Placing
+	var placing trade.AttemptResult
 	in := orders.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
 	err := workflow.ExecuteActivity(once(ctx, p.life.Claim.AccountID), placeOrder, in).Get(ctx, &placing)
 	if err == nil {
@@ -91,41 +91,41 @@ func (p *proposal) place(ctx workflow.Context, number int) (trade.Placing, error
 }
 
 // findOut looks for the order of an attempt until the records allow a verdict.
-func (p *proposal) findOut(ctx workflow.Context, number int) (trade.Placing, error) {
+func (p *proposal) findOut(ctx workflow.Context, number int) (trade.AttemptResult, error) {
 	p.life.Attempts = number
 	in := proposals.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
 	for {
 		var f trade.Finding
 		if err := p.insist(ctx, proposals.Conclude, in, "conclude if the lookups allow", &f); err != nil {
-			return trade.Placing{}, err
+			return trade.AttemptResult{}, err
 		}
 		if f.Concluded {
 			p.carry.lookups, p.carry.nextLookup = 0, time.Time{}
-			p.tries(ctx, number, f.Placing)
-			return f.Placing, p.moveTo(ctx, trade.Executing)
+			p.tries(ctx, number, f.Result)
+			return f.Result, p.moveTo(ctx, trade.Executing)
 		}
 		if err := p.moveTo(ctx, trade.Unresolved); err != nil {
-			return trade.Placing{}, err
+			return trade.AttemptResult{}, err
 		}
 		if p.mayRenew(ctx) {
-			return trade.Placing{}, errRenew
+			return trade.AttemptResult{}, errRenew
 		}
 		if err := p.waitAndLook(ctx, number, f.Wait); err != nil {
-			return trade.Placing{}, err
+			return trade.AttemptResult{}, err
 		}
 	}
 }
 
-// waitAndLook pauses, durably, and then looks the order up once; a person's wish
+// waitAndLook pauses, durably, and then looks the order up once; a person's resolution
 // ends either.
 func (p *proposal) waitAndLook(ctx workflow.Context, number int, wait time.Duration) error {
 	pause := trade.LookupPause(p.carry.lookups, wait)
 	p.carry.nextLookup = workflow.Now(ctx).Add(pause)
-	if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return p.inbox.wish != nil }); err != nil {
+	if _, err := workflow.AwaitWithTimeout(ctx, pause, func() bool { return p.inbox.resolution != nil }); err != nil {
 		return err
 	}
-	if p.inbox.wish != nil {
-		return p.takeWish(ctx, number, p.inbox.wish)
+	if p.inbox.resolution != nil {
+		return p.takeResolution(ctx, number, p.inbox.resolution)
 	}
 	return p.lookUp(ctx, number)
 }
@@ -139,7 +139,7 @@ func (p *proposal) lookUp(ctx workflow.Context, number int) error {
 	in := orders.AttemptInput{Claim: p.life.Claim.Ref(), Number: number}
 	future := workflow.ExecuteActivity(lookUp(looking, p.life.Claim.AccountID, untilAnswered), findOrder, in)
 	if untilAnswered {
-		if err := workflow.Await(ctx, func() bool { return future.IsReady() || p.inbox.wish != nil }); err != nil {
+		if err := workflow.Await(ctx, func() bool { return future.IsReady() || p.inbox.resolution != nil }); err != nil {
 			return err
 		}
 		if !future.IsReady() {
@@ -147,12 +147,12 @@ func (p *proposal) lookUp(ctx workflow.Context, number int) error {
 			return nil
 		}
 	}
-	var seen trade.Look
+	var seen trade.Lookup
 	if err := future.Get(ctx, &seen); err != nil {
 		workflow.GetLogger(ctx).Warn("lookup failed", "error", err)
-		seen = trade.Look{Sighting: trade.Inconclusive, Detail: "the lookup was not finished: " + plain(err)}
+		seen = trade.Lookup{Result: trade.Inconclusive, Detail: "the lookup was not finished: " + plain(err)}
 	}
-	p.saw(trade.Looked{Number: number, At: workflow.Now(ctx), Look: seen})
+	p.saw(trade.PastLookup{Number: number, At: workflow.Now(ctx), Lookup: seen})
 	return nil
 }
 
@@ -234,7 +234,7 @@ func (p *proposal) record(ctx workflow.Context, o trade.Order) (bool, error) {
 
 // fail writes the end of a claim that placed nothing. When the records say that
 // it may have placed something, they are read again.
-func (p *proposal) fail(ctx workflow.Context, placing trade.Placing) error {
+func (p *proposal) fail(ctx workflow.Context, placing trade.AttemptResult) error {
 	in := proposals.FailInput{Claim: p.life.Claim.Ref(), Number: p.life.Attempts}
 	var now trade.Status // empty in histories from before it was returned
 	if err := p.insist(ctx, proposals.FailExecution, in, "nothing was placed", &now); err != nil {

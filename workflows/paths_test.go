@@ -15,19 +15,19 @@ import (
 var turnedPaths = []path{
 	{"worker-lost-then-executed", func(b *bench) { b.lost = 1 }, executes},
 	{"worker-lost-then-found", func(b *bench) {
-		b.lost, b.findings = 1, []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+		b.lost, b.findings = 1, []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
 	}, executes},
 	{"rested-then-filled", func(b *bench) {
-		b.placings, b.orders = []trade.Placing{accepted(openOrder)}, []trade.Order{filled}
+		b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{filled}
 		b.won = func(c *trade.Claim) { c.Plan.TimeInForce, c.Plan.TimeToLive = "GTC", trade.Duration(time.Hour) }
 	}, executes},
 	{"refused-then-executed", func(b *bench) {
-		b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217"}, accepted(filled)}
+		b.placings = []trade.AttemptResult{{Reply: trade.Refused, Code: "217"}, accepted(filled)}
 		b.won = func(c *trade.Claim) { c.NextAttempt = b.calls[orders.PlaceOrder] + 1 }
 	}, func(t *testing.T, l live) { executes(t, l); executes(t, l) }},
 	{"unsent-too-late", func(b *bench) {
 		b.lives(5 * time.Second)
-		b.placings = []trade.Placing{{Reply: trade.NotSent, Code: "105"}}
+		b.placings = []trade.AttemptResult{{Reply: trade.NotSent, Code: "105"}}
 		b.won = func(c *trade.Claim) { c.ClaimedAt = time.Now().Add(-trade.SendWithin) }
 	}, executes},
 	{"override-by-update-executed", nil, func(t *testing.T, l live) {
@@ -70,44 +70,76 @@ var turnedPaths = []path{
 		claim := *b.claim()
 		claim.NextAttempt, claim.Untried = 2, false
 		b.life.Claim, b.life.Attempts, b.life.Proposal.Status = &claim, 1, trade.Executing
-		b.findings = []trade.Finding{{Concluded: true, Placing: trade.Placing{Reply: trade.Refused, Code: "217"}}}
+		b.findings = []trade.Finding{{Concluded: true, Result: trade.AttemptResult{Reply: trade.Refused, Code: "217"}}}
 		b.lives(3 * time.Second)
 	}, rests},
 	{"claim-lost", func(b *bench) {
 		b.lives(6 * time.Second)
-		b.placings = []trade.Placing{accepted(openOrder)}
+		b.placings = []trade.AttemptResult{accepted(openOrder)}
 		b.won = func(*trade.Claim) { b.restore() }
 	}, executes},
 	{"claim-lost-in-doubt", func(b *bench) {
 		b.lives(6 * time.Second)
-		b.placings = []trade.Placing{unknownReply}
+		b.placings = []trade.AttemptResult{unknownReply}
 		b.won = func(*trade.Claim) { b.restore() }
 	}, executes},
 	{"refreshed-with-a-claim", nil, func(t *testing.T, l live) {
 		l.whenRead(t)
 		l.bench.life.Claim, l.bench.life.Proposal.Status = l.bench.claim(), trade.Executing
-		l.bench.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+		l.bench.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
 		l.signal(t, RefreshSignal, struct{}{})
 	}},
 	{"renewed-while-unresolved", func(b *bench) {
 		b.short = true
-		b.placings = []trade.Placing{unknownReply}
+		b.placings = []trade.AttemptResult{unknownReply}
 		for range 14 { // longer than whoever asked is kept waiting
 			b.findings = append(b.findings, inDoubt(time.Second))
 		}
-		b.findings = append(b.findings, trade.Finding{Concluded: true, Placing: accepted(filled)})
+		b.findings = append(b.findings, trade.Finding{Concluded: true, Result: accepted(filled)})
 	}, func(t *testing.T, l live) { l.begin(t, ExecuteRequest{Actor: "anna"}) }},
 	{"renewed-while-waiting", func(b *bench) { b.short = true; b.lives(10 * time.Second) }, func(t *testing.T, l live) {
 		for range 10 {
 			l.signal(t, RefreshSignal, struct{}{})
 		}
 	}},
+	{"signals-refused-and-kept", func(b *bench) { b.lives(3 * time.Second) }, func(t *testing.T, l live) {
+		for _, name := range []string{CancelSignal, OverrideName, ResolveName} {
+			l.signal(t, name, map[string]any{"actor": "anna", "unknown": 1})
+			l.signal(t, name, map[string]any{})
+		}
+	}},
+	{"looked-up-until-found", func(b *bench) {
+		b.placings = []trade.AttemptResult{unknownReply}
+		b.findings = []trade.Finding{inDoubt(time.Second), inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
+	}, executes},
+	{"lookup-ended-by-a-resolution", func(b *bench) {
+		inDoubtForLong(b)
+		b.silent = func() bool { return true }
+	}, func(t *testing.T, l live) {
+		l.begin(t, ExecuteRequest{Actor: "anna"})
+		require.Eventually(t, func() bool { return l.bench.count(orders.FindOrder) > 0 }, 30*time.Second, 20*time.Millisecond)
+		l.update(t, ResolveName, ResolveRequest{Absent: true, Actor: "olga", Reason: "looked"})
+	}},
+	{"renewed-while-following", func(b *bench) {
+		b.short = true
+		b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{openOrder, openOrder, openOrder, filled}
+		b.won = func(c *trade.Claim) {
+			c.Plan.TimeInForce, c.Plan.TimeToLive = "GTC", trade.Duration(time.Second)
+			b.life.AcceptedOrder = "order-1"
+		}
+	}, func(t *testing.T, l live) { l.begin(t, ExecuteRequest{Actor: "anna"}) }},
+	{"end-that-no-row-has", func(b *bench) { b.unended = 1 }, executes},
+	{"failure-that-the-rows-deny", func(b *bench) {
+		b.placings, b.alive = []trade.AttemptResult{{Reply: trade.Refused, Code: "217"}}, trade.Unresolved
+		b.won = func(*trade.Claim) { b.life.InDoubt = 1 }
+		b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
+	}, executes},
 	{"continued-in-doubt", func(b *bench) {
 		claim := *b.claim()
 		claim.NextAttempt, claim.Untried = 2, false
 		b.life.Claim, b.life.InDoubt, b.life.Proposal.Status = &claim, 1, trade.Unresolved
 		b.input = ProposalInput{Looks: 1, Taken: &ResolveRequest{Absent: true, Actor: "olga", Reason: "looked"}}
-		b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+		b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
 	}, rests},
 }
 

@@ -54,7 +54,7 @@ func (p *proposal) step(ctx workflow.Context) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := p.carryOut(ctx)
 	if !errors.Is(err, errRenew) {
-		p.dropWish(ctx)
+		p.dropResolution(ctx)
 	}
 	if why := contradicted(err); why != "" {
 		return p.startOver(ctx, why)
@@ -199,15 +199,15 @@ func (p *proposal) mayRenew(ctx workflow.Context) bool {
 
 // idle reports whether everybody who asked has an answer.
 func (p *proposal) idle(ctx workflow.Context) bool {
-	return p.inbox.wish == nil && workflow.AllHandlersFinished(ctx) && !p.inbox.handling && !p.inbox.signals.HasPending()
+	return p.inbox.resolution == nil && workflow.AllHandlersFinished(ctx) && !p.inbox.handling && !p.inbox.signals.HasPending()
 }
 
 // spokenTo reports whether a person spoke up while the run was about to
 // continue as new: their word is weighed first, by this run.
 func (p *proposal) spokenTo(ctx workflow.Context) bool {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	_ = workflow.Await(ctx, func() bool { return p.inbox.wish != nil || p.idle(ctx) }) // a disconnected wait has no error
-	return p.inbox.wish != nil
+	_ = workflow.Await(ctx, func() bool { return p.inbox.resolution != nil || p.idle(ctx) }) // a disconnected wait has no error
+	return p.inbox.resolution != nil
 }
 
 // leave ends the run once everybody who asked has an answer.

@@ -13,10 +13,10 @@ import (
 	"interlock/internal/trade"
 )
 
-var unknownReply = trade.Placing{Reply: trade.Unknown}
+var unknownReply = trade.AttemptResult{Reply: trade.Unknown}
 
 func inDoubt(wait time.Duration) trade.Finding {
-	return trade.Finding{Placing: unknownReply, Wait: wait}
+	return trade.Finding{Result: unknownReply, Wait: wait}
 }
 
 func TestExecutePlacesOneOrderAndRecordsIt(t *testing.T) {
@@ -81,8 +81,8 @@ func TestRequestWithoutActorOrReasonNeverEntersHistory(t *testing.T) {
 
 func TestUnknownReplyIsLookedForAndNeverSentAgain(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{unknownReply}
-	b.findings = []trade.Finding{inDoubt(40 * time.Second), inDoubt(38 * time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.placings = []trade.AttemptResult{unknownReply}
+	b.findings = []trade.Finding{inDoubt(40 * time.Second), inDoubt(38 * time.Second), {Concluded: true, Result: accepted(filled)}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	s := b.run()
 	require.Equal(t, trade.Executed, s.Status)
@@ -93,7 +93,7 @@ func TestUnknownReplyIsLookedForAndNeverSentAgain(t *testing.T) {
 func TestLostPlaceOrderActivityIsLookedForAndNeverRepeated(t *testing.T) {
 	b := newBench(t)
 	b.placeErr = errors.New("the worker was lost")
-	b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	require.Equal(t, trade.Executed, b.run().Status)
 	require.Equal(t, 1, b.calls[orders.PlaceOrder])
@@ -101,8 +101,8 @@ func TestLostPlaceOrderActivityIsLookedForAndNeverRepeated(t *testing.T) {
 
 func TestAbsentOrderFailsWithoutASecondOrder(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{unknownReply}
-	b.findings = []trade.Finding{inDoubt(time.Minute), {Concluded: true, Verdict: trade.ConcludedAbsent, Placing: trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
+	b.placings = []trade.AttemptResult{unknownReply}
+	b.findings = []trade.Finding{inDoubt(time.Minute), {Concluded: true, Outcome: trade.OutcomeAbsent, Result: trade.AttemptResult{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.run()
 	require.Equal(t, 1, b.calls[orders.PlaceOrder])
@@ -111,11 +111,11 @@ func TestAbsentOrderFailsWithoutASecondOrder(t *testing.T) {
 
 func TestExecuteIsAnsweredWithinTenSecondsThoughTheOrderIsUnknown(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{unknownReply}
+	b.placings = []trade.AttemptResult{unknownReply}
 	for range 5 {
 		b.findings = append(b.findings, inDoubt(time.Minute))
 	}
-	b.findings = append(b.findings, trade.Finding{Concluded: true, Placing: accepted(filled)})
+	b.findings = append(b.findings, trade.Finding{Concluded: true, Result: accepted(filled)})
 	var a *answer
 	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
 	b.at(12*time.Second, func() {
@@ -128,7 +128,7 @@ func TestExecuteIsAnsweredWithinTenSecondsThoughTheOrderIsUnknown(t *testing.T) 
 
 func TestSurelyUnsentIsAttemptedAgainInTimeAndThenFails(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}
+	b.placings = []trade.AttemptResult{{Reply: trade.NotSent, Code: string(trade.ExchangeUnavailable)}}
 	var began time.Time
 	b.at(time.Second, func() { began = b.env.Now(); b.execute("u1", ExecuteRequest{}) })
 	b.at(trade.SendWithin+5*time.Second, func() { require.Equal(t, 1, b.failed) })
@@ -140,7 +140,7 @@ func TestSurelyUnsentIsAttemptedAgainInTimeAndThenFails(t *testing.T) {
 
 func TestRefusalFailsAtOnceWithTheExchangesCode(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217", Message: "too small"}}
+	b.placings = []trade.AttemptResult{{Reply: trade.Refused, Code: "217", Message: "too small"}}
 	var a *answer
 	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
 	b.run()
@@ -150,11 +150,11 @@ func TestRefusalFailsAtOnceWithTheExchangesCode(t *testing.T) {
 
 func TestFailedProposalMayBeExecutedAgain(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217"}}
+	b.placings = []trade.AttemptResult{{Reply: trade.Refused, Code: "217"}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.at(time.Minute, func() {
 		require.Equal(t, trade.Failed, b.life.Proposal.Status)
-		b.placings = []trade.Placing{accepted(filled)}
+		b.placings = []trade.AttemptResult{accepted(filled)}
 		b.calls[orders.PlaceOrder] = 0
 		b.execute("u2", ExecuteRequest{})
 	})
@@ -188,7 +188,7 @@ func TestResumedClaimIsFinishedByLookingNeverBySending(t *testing.T) {
 func TestResetRunDoesNotAttemptAClaimThatWasTried(t *testing.T) {
 	b := newBench(t)
 	b.won = func(c *trade.Claim) { c.NextAttempt, c.Untried, b.life.InDoubt = 2, false, 1 }
-	b.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+	b.findings = []trade.Finding{{Concluded: true, Result: accepted(filled)}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	require.Equal(t, trade.Executed, b.run().Status)
 	require.Zero(t, b.calls[orders.PlaceOrder])
@@ -232,7 +232,7 @@ func TestCancelledWorkflowCancelsAnUnclaimedProposal(t *testing.T) {
 
 func TestCancelAfterTheClaimCancelsTheOpenOrder(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{accepted(openOrder)}
+	b.placings = []trade.AttemptResult{accepted(openOrder)}
 	ended := filled
 	ended.Status = "canceled"
 	b.orders = []trade.Order{openOrder, ended}
@@ -262,7 +262,7 @@ func TestClaimGivenUpBeforeAnythingWasPlacedEndsCancelled(t *testing.T) {
 // that met it answered EXECUTED with nothing filled.
 func TestACancelDoesNotAnswerBeforeTheFillsAreKnown(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{accepted(openOrder)}
+	b.placings = []trade.AttemptResult{accepted(openOrder)}
 	b.orders = []trade.Order{openOrder, filled}
 	var a *answer
 	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
@@ -307,7 +307,7 @@ func TestARequestAskedAgainOfALaterRunStillHasItsClaim(t *testing.T) {
 // proposal with the failure, and the answer was that it may be executed again.
 func TestAFailureIsAnsweredAsTheRecordsEndIt(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{{Reply: trade.NotSent, Code: string(trade.CancelRequested)}}
+	b.placings = []trade.AttemptResult{{Reply: trade.NotSent, Code: string(trade.CancelRequested)}}
 	b.won = func(*trade.Claim) { b.life.CancelledBy = "anna" } // by a cancel whose answer was lost
 	var a *answer
 	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
@@ -318,7 +318,7 @@ func TestAFailureIsAnsweredAsTheRecordsEndIt(t *testing.T) {
 
 func TestLimitOrderIsCancelledAtItsTimeToLive(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{accepted(openOrder)}
+	b.placings = []trade.AttemptResult{accepted(openOrder)}
 	ended := openOrder
 	ended.Status = "canceled"
 	b.orders = []trade.Order{openOrder, ended}
@@ -332,8 +332,8 @@ func TestLimitOrderIsCancelledAtItsTimeToLive(t *testing.T) {
 
 func TestCancellingTheWorkflowAfterTheClaimComesTooLate(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{unknownReply}
-	b.findings = []trade.Finding{inDoubt(30 * time.Second), inDoubt(20 * time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.placings = []trade.AttemptResult{unknownReply}
+	b.findings = []trade.Finding{inDoubt(30 * time.Second), inDoubt(20 * time.Second), {Concluded: true, Result: accepted(filled)}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.at(2*time.Second, func() { b.env.CancelWorkflow() })
 	require.Equal(t, trade.Executed, b.run().Status)
@@ -342,7 +342,7 @@ func TestCancellingTheWorkflowAfterTheClaimComesTooLate(t *testing.T) {
 
 func TestAPersonsWordEndsUnresolved(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{unknownReply}
+	b.placings = []trade.AttemptResult{unknownReply}
 	b.findings = []trade.Finding{inDoubt(time.Hour)}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.at(time.Minute, func() {
@@ -385,7 +385,7 @@ func TestSignalsThatDoNotDecodeChangeNothing(t *testing.T) {
 
 func TestLongDoubtContinuesAsNew(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{unknownReply}
+	b.placings = []trade.AttemptResult{unknownReply}
 	b.findings = []trade.Finding{inDoubt(time.Hour)}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.at(time.Minute, func() { b.env.SetContinueAsNewSuggested(true) })
@@ -403,7 +403,7 @@ func TestARunThatContinuedPacesItsLooksAsTheEarlierOnesDid(t *testing.T) {
 	})
 	b.at(40*time.Second, func() {
 		require.Equal(t, 1, b.calls[orders.FindOrder])
-		b.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+		b.findings = []trade.Finding{{Concluded: true, Result: accepted(filled)}}
 	})
 	b.env.ExecuteWorkflow(Proposal, ProposalInput{Looks: 40})
 	require.NoError(t, b.env.GetWorkflowError())
@@ -411,8 +411,8 @@ func TestARunThatContinuedPacesItsLooksAsTheEarlierOnesDid(t *testing.T) {
 
 func TestARunThatShouldContinueAsNewFirstServesWhoAsked(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{unknownReply}
-	b.findings = []trade.Finding{inDoubt(3 * time.Second), inDoubt(2 * time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.placings = []trade.AttemptResult{unknownReply}
+	b.findings = []trade.Finding{inDoubt(3 * time.Second), inDoubt(2 * time.Second), {Concluded: true, Result: accepted(filled)}}
 	var a *answer
 	b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
 	b.at(1500*time.Millisecond, func() { b.env.SetContinueAsNewSuggested(true) })
@@ -434,10 +434,10 @@ func TestAnEndThatNoRowHasIsFollowedAgain(t *testing.T) {
 
 func TestAFailureThatTheRowsDenyIsLookedInto(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{{Reply: trade.Refused, Code: "217"}}
+	b.placings = []trade.AttemptResult{{Reply: trade.Refused, Code: "217"}}
 	b.alive = trade.Unresolved
 	b.won = func(*trade.Claim) { b.life.InDoubt = 1 }
-	b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	require.Equal(t, trade.Executed, b.run().Status)
 	require.Zero(t, b.failed)
@@ -446,7 +446,7 @@ func TestAFailureThatTheRowsDenyIsLookedInto(t *testing.T) {
 
 func TestAFollowingThatSomebodyElseEndsIsTakenUpAgain(t *testing.T) {
 	b := newBench(t)
-	b.placings, b.orders = []trade.Placing{accepted(openOrder)}, []trade.Order{openOrder, filled}
+	b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{openOrder, filled}
 	b.followErrs = []error{temporal.NewNonRetryableApplicationError("as a stranger says", "Anything", nil)}
 	b.won = func(*trade.Claim) { b.life.AcceptedOrder = "order-1" }
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
@@ -503,7 +503,7 @@ func TestARecordThatIsTriedAgainIsShown(t *testing.T) {
 
 func TestARunThatFollowsForLongContinuesAsNewAndGoesOnFollowing(t *testing.T) {
 	b := newBench(t)
-	b.placings, b.orders = []trade.Placing{accepted(openOrder)}, []trade.Order{openOrder}
+	b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{openOrder}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.at(5*time.Minute, func() { b.env.SetContinueAsNewSuggested(true) })
 	b.env.ExecuteWorkflow(Proposal, ProposalInput{})
@@ -534,7 +534,7 @@ func TestAStartWithMadeUpInputChangesNothing(t *testing.T) {
 	b.input = ProposalInput{Looks: -5, Taken: &ResolveRequest{Absent: true, Actor: "mallory", Reason: "because"}}
 	b.at(30*time.Second, func() {
 		require.Equal(t, trade.Unresolved, b.state().Status)
-		b.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+		b.findings = []trade.Finding{{Concluded: true, Result: accepted(filled)}}
 	})
 	b.env.ExecuteWorkflow(Proposal, b.input)
 	require.NoError(t, b.env.GetWorkflowError())

@@ -13,12 +13,12 @@ import (
 
 // inbox is what those who ask and the run's own coroutine tell each other.
 type inbox struct {
-	preflight workflow.Mutex    // one preflight at a time
-	signals   workflow.Selector // handled one after another
-	handling  bool              // a signal is being handled
-	wish      *wish             // of a person, not decided upon yet
-	taken     *ResolveRequest   // the last wish that was taken
-	refusals  int               // signals refused by this run
+	preflight  workflow.Mutex    // one preflight at a time
+	signals    workflow.Selector // handled one after another
+	handling   bool              // a signal is being handled
+	resolution *resolution       // of a person, not decided upon yet
+	taken      *ResolveRequest   // the last wish that was taken
+	refusals   int               // signals refused by this run
 }
 
 // listen registers everything a proposal can be asked. It comes before the
@@ -34,7 +34,7 @@ func (p *proposal) listen(ctx workflow.Context) error {
 			Validator: wellWritten(checkOverride), Description: "permit one execution in spite of cooldown or anti-flip",
 		}),
 		workflow.SetUpdateHandlerWithOptions(ctx, ResolveName, p.onResolve, workflow.UpdateHandlerOptions{
-			Validator: wellWritten(checkResolve), Description: "take a person's word on an order of unknown fate",
+			Validator: wellWritten(checkResolve), Description: "take a person's resolution on an order of unknown fate",
 		}),
 	)
 }

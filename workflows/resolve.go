@@ -10,14 +10,14 @@ import (
 	"interlock/internal/trade"
 )
 
-// wish is a person's wish about the order, until it is decided upon.
-type wish struct {
+// resolution is a person's resolution about the order, until it is decided upon.
+type resolution struct {
 	ResolveRequest
 
-	view *WordView
+	view *ResolutionView
 }
 
-// onResolve answers a person's wish once it was decided upon and, if it was taken,
+// onResolve answers a person's resolution once it was decided upon and, if it was taken,
 // when its order has ended or ten seconds were over.
 func (p *proposal) onResolve(ctx workflow.Context, asked strictly[ResolveRequest]) (ResolveResult, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -46,14 +46,14 @@ func (p *proposal) onResolveSignal(ctx workflow.Context, req ResolveRequest) err
 	return nil
 }
 
-// hear leaves a person's wish to whoever looks for the order, or refuses it at
+// hear leaves a person's resolution to whoever looks for the order, or refuses it at
 // once. One that comes just before the doubt is kept for it; one that was taken
 // and is said again, because its answer was lost, is answered as before.
-func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *wish {
-	w := &wish{ResolveRequest: req, view: &WordView{
+func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *resolution {
+	w := &resolution{ResolveRequest: req, view: &ResolutionView{
 		OrderID: req.OrderID, Absent: req.Absent, Actor: req.Actor, Reason: req.Reason, At: workflow.Now(ctx),
 	}}
-	p.view.wish = w.view
+	p.view.resolution = w.view
 	unfit := checkResolve(req)
 	switch {
 	case unfit != nil && changed(ctx, strictSignals):
@@ -67,16 +67,16 @@ func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *wish {
 		p.decide(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
 	case p.view.order != nil:
 		p.decide(ctx, w, "its order is known: "+p.view.order.OrderID)
-	case p.inbox.wish != nil:
+	case p.inbox.resolution != nil:
 		p.decide(ctx, w, "another wish is being decided upon")
 	default:
-		p.inbox.wish = w
+		p.inbox.resolution = w
 	}
 	return w
 }
 
 // decide notes what came of a wish.
-func (p *proposal) decide(ctx workflow.Context, w *wish, problem string) {
+func (p *proposal) decide(ctx workflow.Context, w *resolution, problem string) {
 	w.view.Weighed, w.view.Accepted, w.view.Problem = true, problem == "", problem
 	if problem != "" {
 		workflow.GetLogger(ctx).Warn("resolve refused", "actor", w.Actor, "problem", problem)
@@ -85,17 +85,17 @@ func (p *proposal) decide(ctx workflow.Context, w *wish, problem string) {
 	p.inbox.taken = &w.ResolveRequest
 }
 
-// dropWish refuses a wish that no doubt has waited for.
-func (p *proposal) dropWish(ctx workflow.Context) {
-	if w := p.inbox.wish; w != nil {
-		p.inbox.wish = nil
+// dropResolution refuses a wish that no doubt has waited for.
+func (p *proposal) dropResolution(ctx workflow.Context) {
+	if w := p.inbox.resolution; w != nil {
+		p.inbox.resolution = nil
 		p.decide(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
 	}
 }
 
-// takeWish checks a person's wish against the exchange and the records. What
+// takeResolution checks a person's resolution against the exchange and the records. What
 // stands against it is told to the person and kept in the audit.
-func (p *proposal) takeWish(ctx workflow.Context, number int, w *wish) error {
+func (p *proposal) takeResolution(ctx workflow.Context, number int, w *resolution) error {
 	ref := p.life.Claim.Ref()
 	said := proposals.ResolveInput{Claim: ref, Number: number, OrderID: w.OrderID, Actor: w.Actor, Reason: w.Reason}
 	in := orders.OrderInput{Claim: ref, OrderID: w.OrderID}
@@ -103,11 +103,11 @@ func (p *proposal) takeWish(ctx workflow.Context, number int, w *wish) error {
 		said.Problem = "it could not be checked at the exchange: " + plain(err)
 	}
 	var problem string
-	err := p.insist(ctx, proposals.Resolve, said, "a person's wish", &problem)
+	err := p.insist(ctx, proposals.Resolve, said, "a person's resolution", &problem)
 	if err != nil {
 		problem = "the records do not have this doubt: " + plain(err)
 	}
-	p.inbox.wish = nil
+	p.inbox.resolution = nil
 	p.decide(ctx, w, problem)
 	return err
 }

@@ -15,8 +15,8 @@ import (
 func doubtful(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
-	b.placings = []trade.Placing{{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}}
-	b.findings = []trade.Finding{{Placing: b.placings[0], Wait: time.Hour}}
+	b.placings = []trade.AttemptResult{{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}}
+	b.findings = []trade.Finding{{Result: b.placings[0], Wait: time.Hour}}
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	return b
 }
@@ -57,7 +57,7 @@ func TestAPersonIsToldWhatBecameOfTheirWord(t *testing.T) {
 				require.Equal(t, c.accepted, said.Accepted)
 				require.Equal(t, a.resolved.Problem, said.Problem)
 				b.readErr, b.problem = nil, ""
-				b.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+				b.findings = []trade.Finding{{Concluded: true, Result: accepted(filled)}}
 			})
 			b.run()
 			require.Equal(t, 1, b.calls[orders.PlaceOrder])
@@ -75,7 +75,7 @@ func TestARefusedWordIsKeptInTheAudit(t *testing.T) {
 		require.Contains(t, b.resolved[0].Problem, "503")
 		require.Equal(t, "olga", b.resolved[0].Actor)
 		require.Contains(t, b.state().Word.Problem, "503", "whoever sent a signal can see it too")
-		b.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+		b.findings = []trade.Finding{{Concluded: true, Result: accepted(filled)}}
 	})
 	require.Equal(t, trade.Executed, b.run().Status)
 }
@@ -83,7 +83,7 @@ func TestARefusedWordIsKeptInTheAudit(t *testing.T) {
 func TestAWordCountsOnlyWhileTheOrderIsInDoubt(t *testing.T) {
 	b := newBench(t)
 	var before, after *answer
-	b.placings, b.orders = []trade.Placing{accepted(openOrder)}, []trade.Order{openOrder, filled}
+	b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{openOrder, filled}
 	b.at(time.Second, func() { before = b.resolve("r1", ResolveRequest{Absent: true}) })
 	b.at(2*time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.at(4*time.Second, func() { after = b.resolve("r2", ResolveRequest{Absent: true}) })
@@ -130,7 +130,7 @@ func TestAWordOnALaterDoubtIsWeighedAnew(t *testing.T) {
 	var again *answer
 	b.at(time.Minute, func() { b.resolve("r1", ResolveRequest{Absent: true}) })
 	b.at(2*time.Minute, func() {
-		b.placings = []trade.Placing{unknownReply}
+		b.placings = []trade.AttemptResult{unknownReply}
 		b.findings = []trade.Finding{inDoubt(time.Hour)}
 		b.won = func(c *trade.Claim) { c.NextAttempt = 2 }
 		b.execute("u2", ExecuteRequest{})
@@ -171,7 +171,7 @@ func TestStateShowsWhatWasTriedAndWhenTheNextLookIs(t *testing.T) {
 		require.Equal(t, 1, s.Looked[0].Attempt)
 		require.True(t, s.Looked[1].At.After(s.Looked[0].At))
 		require.True(t, s.NextLook.After(b.env.Now()))
-		b.findings = []trade.Finding{{Concluded: true, Placing: accepted(filled)}}
+		b.findings = []trade.Finding{{Concluded: true, Result: accepted(filled)}}
 	})
 	s := b.run()
 	require.Equal(t, trade.Accepted, s.Tried[0].Reply)
@@ -181,11 +181,11 @@ func TestStateShowsWhatWasTriedAndWhenTheNextLookIs(t *testing.T) {
 func TestAResumedRunShowsWhatEarlierRunsTried(t *testing.T) {
 	b := newBench(t)
 	b.life.Claim, b.life.InDoubt, b.life.Proposal.Status = b.claim(), 1, trade.Unresolved
-	b.life.Tried = []trade.Tried{{Number: 1, At: b.env.Now(), Placing: unknownReply}}
+	b.life.Tried = []trade.PastAttempt{{Number: 1, At: b.env.Now(), Result: unknownReply}}
 	for range 30 {
-		b.life.Looked = append(b.life.Looked, trade.Looked{Number: 1, Look: trade.Look{Sighting: trade.Found, Orders: []trade.Order{filled}}})
+		b.life.Looked = append(b.life.Looked, trade.PastLookup{Number: 1, Lookup: trade.Lookup{Result: trade.Found, Orders: []trade.Order{filled}}})
 	}
-	b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Placing: accepted(filled)}}
+	b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
 	s := b.run()
 	require.Len(t, s.Tried, 1)
 	require.Len(t, s.Looked, shown, "not without end")

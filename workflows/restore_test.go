@@ -22,13 +22,13 @@ func (b *bench) restore() {
 }
 
 func TestARunWhoseClaimWasRestoredAwayContinuesFromTheTruth(t *testing.T) {
-	for name, placing := range map[string]trade.Placing{
+	for name, placing := range map[string]trade.AttemptResult{
 		"unknown": unknownReply, "accepted and open": accepted(openOrder), "accepted and filled": accepted(filled),
 		"refused": {Reply: trade.Refused, Code: "217"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			b.placings = []trade.Placing{placing}
+			b.placings = []trade.AttemptResult{placing}
 			b.won = func(*trade.Claim) { b.restore() }
 			var a *answer
 			b.at(time.Second, func() { a = b.execute("u1", ExecuteRequest{}) })
@@ -50,7 +50,7 @@ func TestARunWhoseClaimWasRestoredAwayContinuesFromTheTruth(t *testing.T) {
 
 func TestARunWhoseProposalWasRestoredAwayFails(t *testing.T) {
 	b := newBench(t)
-	b.placings = []trade.Placing{unknownReply}
+	b.placings = []trade.AttemptResult{unknownReply}
 	b.won = func(*trade.Claim) { b.restore(); b.life.Proposal.Status = "" }
 	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
 	b.env.ExecuteWorkflow(Proposal, ProposalInput{})

@@ -17,8 +17,8 @@ type view struct {
 	failure       *FailureView
 	order         *trade.Order
 	attempts      []AttemptView
-	lookups       []LookView
-	wish          *WordView // the last one, and what came of it
+	lookups       []LookupView
+	resolution    *ResolutionView // the last one, and what came of it
 	recording     *RecordingView
 	refused       []RefusalView
 	status        trade.Status // as the search attributes have it
@@ -30,7 +30,7 @@ func (p *proposal) state() State {
 	s := State{
 		ProposalID: p.id, Status: p.status(), Blocks: p.view.blocks, Failure: p.view.failure, Order: viewOf(p.view.order),
 		Attempts: p.life.Attempts, Looks: p.carry.lookups, NextLook: p.carry.nextLookup, ExpiresAt: p.life.Proposal.ExpiresAt,
-		Tried: p.view.attempts, Looked: p.view.lookups, Word: p.view.wish, Recording: p.view.recording, Refused: p.view.refused,
+		Tried: p.view.attempts, Looked: p.view.lookups, Word: p.view.resolution, Recording: p.view.recording, Refused: p.view.refused,
 	}
 	if s.Blocks == nil {
 		s.Blocks = []trade.Block{}
@@ -71,10 +71,10 @@ func (p *proposal) show(ctx workflow.Context) error {
 const shown = 20
 
 // unanswered is an attempt under way.
-var unanswered = trade.Placing{Reply: trade.Unknown}
+var unanswered = trade.AttemptResult{Reply: trade.Unknown}
 
 // tries notes what is known of an attempt.
-func (p *proposal) tries(ctx workflow.Context, number int, placing trade.Placing) {
+func (p *proposal) tries(ctx workflow.Context, number int, placing trade.AttemptResult) {
 	at := workflow.Now(ctx)
 	for i, a := range p.view.attempts {
 		if a.Number == number {
@@ -85,7 +85,9 @@ func (p *proposal) tries(ctx workflow.Context, number int, placing trade.Placing
 	p.view.attempts = last(append(p.view.attempts, attemptView(number, at, placing)))
 }
 
-func (p *proposal) saw(l trade.Looked) { p.view.lookups = last(append(p.view.lookups, lookView(l))) }
+func (p *proposal) saw(l trade.PastLookup) {
+	p.view.lookups = last(append(p.view.lookups, lookupView(l)))
+}
 
 func last[T any](list []T) []T { return list[max(0, len(list)-shown):] }
 
@@ -93,14 +95,14 @@ func last[T any](list []T) []T { return list[max(0, len(list)-shown):] }
 func (p *proposal) showTries(life trade.Life) {
 	p.view.attempts, p.view.lookups = nil, nil
 	for _, t := range life.Tried {
-		p.view.attempts = append(p.view.attempts, attemptView(t.Number, t.At, t.Placing))
+		p.view.attempts = append(p.view.attempts, attemptView(t.Number, t.At, t.Result))
 	}
 	for _, l := range life.Looked {
 		p.saw(l)
 	}
 }
 
-func attemptView(number int, at time.Time, placing trade.Placing) AttemptView {
+func attemptView(number int, at time.Time, placing trade.AttemptResult) AttemptView {
 	v := AttemptView{Number: number, At: at, Reply: placing.Reply, Code: placing.Code, Message: placing.Message}
 	if placing.Order != nil {
 		v.OrderID = placing.Order.OrderID
@@ -108,9 +110,9 @@ func attemptView(number int, at time.Time, placing trade.Placing) AttemptView {
 	return v
 }
 
-func lookView(l trade.Looked) LookView {
-	v := LookView{Attempt: l.Number, At: l.At, Saw: l.Look.Sighting, Detail: l.Look.Detail}
-	for _, o := range l.Look.Orders {
+func lookupView(l trade.PastLookup) LookupView {
+	v := LookupView{Attempt: l.Number, At: l.At, Saw: l.Lookup.Result, Detail: l.Lookup.Detail}
+	for _, o := range l.Lookup.Orders {
 		v.Orders = append(v.Orders, o.OrderID)
 	}
 	return v

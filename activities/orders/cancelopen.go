@@ -15,7 +15,7 @@ type OpenBook interface {
 	// Time reads the exchange's clock now.
 	Time(ctx context.Context) (time.Time, error)
 	OpenOrders(ctx context.Context) ([]trade.Order, error)
-	Look(ctx context.Context, s trade.Search) trade.Look
+	Look(ctx context.Context, s trade.Search) trade.Lookup
 	Order(ctx context.Context, market trade.Market, orderID string) (trade.Order, error)
 	Cancel(ctx context.Context, market trade.Market, orderID string) error
 }
@@ -136,7 +136,7 @@ func (c *Canceller) find(ctx context.Context, found *targets, wish trade.CancelO
 			continue
 		}
 		look := c.Book.Look(ctx, a.Search())
-		if look.Sighting == trade.Inconclusive {
+		if look.Result == trade.Inconclusive {
 			doubts = append(doubts, a.ProposalID)
 		}
 		for _, o := range look.Orders {

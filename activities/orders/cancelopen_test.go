@@ -18,7 +18,7 @@ type book struct {
 	now     time.Time
 	listed  []trade.Order
 	orders  map[string]trade.Order // as they are read
-	look    trade.Look
+	look    trade.Lookup
 	refuses map[string]error // a cancel of it
 	fail    map[string]error
 
@@ -36,7 +36,7 @@ func (b *book) Time(context.Context) (time.Time, error) { return b.now, b.fail["
 
 func (b *book) OpenOrders(context.Context) ([]trade.Order, error) { return b.listed, b.fail["open"] }
 
-func (b *book) Look(context.Context, trade.Search) trade.Look { return b.look }
+func (b *book) Look(context.Context, trade.Search) trade.Lookup { return b.look }
 
 func (b *book) Order(_ context.Context, _ trade.Market, id string) (trade.Order, error) {
 	b.order = append(b.order, "read "+id)
@@ -199,7 +199,7 @@ func TestAnAttemptInDoubtIsAwaitedAndThenLookedFor(t *testing.T) {
 	b := newBook()
 	b.listed = nil
 	b.sent = []trade.SentAttempt{{ProposalID: "p-a", Market: "BTC-EUR", Deadline: b.now}}
-	b.look = trade.Look{Sighting: trade.Inconclusive}
+	b.look = trade.Lookup{Result: trade.Inconclusive}
 	require.NoError(t, b.pass(t))
 	require.Len(t, b.left, 1)
 	require.Equal(t, b.now.Add(time.Second), b.left[0].Until)
@@ -209,7 +209,7 @@ func TestAnAttemptInDoubtIsAwaitedAndThenLookedFor(t *testing.T) {
 	require.Len(t, b.left, 1, "a look that says nothing leaves it in the way")
 	require.Contains(t, b.left[0].Why, "looked for")
 
-	b.look = trade.Look{Sighting: trade.Found, Orders: []trade.Order{open("a")}}
+	b.look = trade.Lookup{Result: trade.Found, Orders: []trade.Order{open("a")}}
 	require.NoError(t, b.pass(t))
 	require.Equal(t, trade.CancelOpenCancelled, b.noted["a"].Result)
 	require.True(t, b.ended)
@@ -217,7 +217,7 @@ func TestAnAttemptInDoubtIsAwaitedAndThenLookedFor(t *testing.T) {
 
 func TestAnAttemptInDoubtThatLeftNothingIsNoObstacle(t *testing.T) {
 	b := newBook()
-	b.listed, b.look = nil, trade.Look{Sighting: trade.NotThere}
+	b.listed, b.look = nil, trade.Lookup{Result: trade.NotThere}
 	b.sent = []trade.SentAttempt{{ProposalID: "p-a", Market: "BTC-EUR", Deadline: b.now.Add(-time.Minute)}}
 	require.NoError(t, b.pass(t))
 	require.True(t, b.ended)

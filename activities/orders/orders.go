@@ -34,9 +34,9 @@ type Exchange interface {
 	// Now estimates the exchange's clock, never ahead of it.
 	Now(ctx context.Context) (time.Time, error)
 	// Place sends one order once, and says what surely became of it.
-	Place(ctx context.Context, plan trade.Plan, clientOrderID uuid.UUID, deadline time.Time) trade.Placing
+	Place(ctx context.Context, plan trade.Plan, clientOrderID uuid.UUID, deadline time.Time) trade.AttemptResult
 	// Look searches for an order by its client order ID, everywhere.
-	Look(ctx context.Context, s trade.Search) trade.Look
+	Look(ctx context.Context, s trade.Search) trade.Lookup
 	Order(ctx context.Context, market trade.Market, orderID string) (trade.Order, error)
 	Cancel(ctx context.Context, market trade.Market, orderID string) error
 	OpenOrders(ctx context.Context) ([]trade.Order, error)
@@ -46,11 +46,11 @@ type Exchange interface {
 // a call names is read from there too: plan, IDs and times of an input would be
 // somebody's word.
 type Attempts interface {
-	BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.Placing, error)
-	RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.Placing, worker string) error
+	BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.AttemptResult, error)
+	RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.AttemptResult, worker string) error
 	// LookupOf returns nil when the attempt is not in doubt.
 	LookupOf(ctx context.Context, c trade.ClaimRef, number int) (*trade.Search, error)
-	RecordLook(ctx context.Context, c trade.ClaimRef, number int, look trade.Look) error
+	RecordLookup(ctx context.Context, c trade.ClaimRef, number int, look trade.Lookup) error
 	AcceptedOrder(ctx context.Context, c trade.ClaimRef) (trade.AcceptedOrder, error)
 	// Followed returns the order's end once it has one.
 	Followed(ctx context.Context, c trade.ClaimRef, s trade.Sight, worker string) (*trade.Order, error)
@@ -104,24 +104,24 @@ const SilentType = "ExchangeSilent"
 // FindOrder looks once for the order of an attempt in doubt and writes down
 // what it saw. An inconclusive lookup is a result, not an error; an error means
 // that none was made, or that it could not be written down.
-func (a *Activities) FindOrder(ctx context.Context, in AttemptInput) (trade.Look, error) {
+func (a *Activities) FindOrder(ctx context.Context, in AttemptInput) (trade.Lookup, error) {
 	defer heartbeat.Keep(ctx)()
 	ctx = rate.As(ctx, rate.Urgent)
 	if err := a.foreign(in.Claim); err != nil {
-		return trade.Look{}, err
+		return trade.Lookup{}, err
 	}
 	search, err := a.Attempts.LookupOf(ctx, in.Claim, in.Number)
 	if err != nil {
-		return trade.Look{}, final(err)
+		return trade.Lookup{}, final(err)
 	}
 	if search == nil {
-		return trade.Look{Sighting: trade.Inconclusive, Detail: "the attempt is not in doubt"}, nil
+		return trade.Lookup{Result: trade.Inconclusive, Detail: "the attempt is not in doubt"}, nil
 	}
 	look := a.Exchange.Look(ctx, *search)
 	if look.ExchangeTime.IsZero() {
 		return look, temporal.NewApplicationError("the exchange does not answer: "+look.Detail, SilentType)
 	}
-	return look, final(a.Attempts.RecordLook(ctx, in.Claim, in.Number, look))
+	return look, final(a.Attempts.RecordLookup(ctx, in.Claim, in.Number, look))
 }
 
 // OrderInput names the order of a claim, or one that a person has named.
@@ -136,7 +136,7 @@ type OrderReading struct {
 	ExchangeNow time.Time    `json:"exchangeNow"`
 }
 
-// ReadOrder reads an order once, for a person's wish about it, and writes down
+// ReadOrder reads an order once, for a person's resolution about it, and writes down
 // what it saw. Without an order ID it reads only the exchange's clock.
 func (a *Activities) ReadOrder(ctx context.Context, in OrderInput) (OrderReading, error) {
 	defer heartbeat.Keep(ctx)()

@@ -20,10 +20,10 @@ import (
 type desk struct {
 	now       time.Time
 	clockErr  error
-	answer    *trade.Placing // BeginAttempt meets this
+	answer    *trade.AttemptResult // BeginAttempt meets this
 	beginErr  error
-	look      trade.Look
-	placing   trade.Placing
+	look      trade.Lookup
+	placing   trade.AttemptResult
 	placeBug  bool
 	recordErr error
 	order     trade.Order
@@ -34,8 +34,8 @@ type desk struct {
 	sent     int
 	deadline time.Time
 	begun    int
-	recorded []trade.Placing
-	looks    []trade.Look
+	recorded []trade.AttemptResult
+	looks    []trade.Lookup
 	readings []trade.Reading
 	followed int
 
@@ -50,7 +50,7 @@ type desk struct {
 
 func (d *desk) Now(context.Context) (time.Time, error) { return d.now, d.clockErr }
 
-func (d *desk) Place(_ context.Context, _ trade.Plan, _ uuid.UUID, deadline time.Time) trade.Placing {
+func (d *desk) Place(_ context.Context, _ trade.Plan, _ uuid.UUID, deadline time.Time) trade.AttemptResult {
 	d.sent++
 	d.deadline = deadline
 	if d.placeBug {
@@ -59,7 +59,7 @@ func (d *desk) Place(_ context.Context, _ trade.Plan, _ uuid.UUID, deadline time
 	return d.placing
 }
 
-func (d *desk) Look(context.Context, trade.Search) trade.Look { return d.look }
+func (d *desk) Look(context.Context, trade.Search) trade.Lookup { return d.look }
 
 func (d *desk) Order(context.Context, trade.Market, string) (trade.Order, error) {
 	return d.order, d.orderErr
@@ -67,12 +67,12 @@ func (d *desk) Order(context.Context, trade.Market, string) (trade.Order, error)
 
 func (d *desk) Cancel(context.Context, trade.Market, string) error { return d.cancelErr }
 
-func (d *desk) BeginAttempt(context.Context, trade.ClaimRef, int, time.Time, string) (trade.Sending, *trade.Placing, error) {
+func (d *desk) BeginAttempt(context.Context, trade.ClaimRef, int, time.Time, string) (trade.Sending, *trade.AttemptResult, error) {
 	d.begun++
 	return trade.Sending{Plan: plan}, d.answer, d.beginErr
 }
 
-func (d *desk) RecordReply(_ context.Context, _ trade.ClaimRef, _ int, p trade.Placing, _ string) error {
+func (d *desk) RecordReply(_ context.Context, _ trade.ClaimRef, _ int, p trade.AttemptResult, _ string) error {
 	d.recorded = append(d.recorded, p)
 	return d.recordErr
 }
@@ -84,7 +84,7 @@ func (d *desk) LookupOf(context.Context, trade.ClaimRef, int) (*trade.Search, er
 	return &trade.Search{Market: plan.Market}, d.readErr
 }
 
-func (d *desk) RecordLook(_ context.Context, _ trade.ClaimRef, _ int, l trade.Look) error {
+func (d *desk) RecordLookup(_ context.Context, _ trade.ClaimRef, _ int, l trade.Lookup) error {
 	d.looks = append(d.looks, l)
 	return d.recordErr
 }
@@ -102,7 +102,7 @@ func (d *desk) OpenOrders(context.Context) ([]trade.Order, error) { return d.ope
 
 func (d *desk) Followed(_ context.Context, _ trade.ClaimRef, s trade.Sight, _ string) (*trade.Order, error) {
 	d.followed++
-	e := trade.Execution{Attempts: []trade.Attempt{{Number: 1, Outcome: trade.ConcludedAccepted, OrderID: d.accepted}}}
+	e := trade.Execution{Attempts: []trade.Attempt{{Number: 1, Outcome: trade.OutcomeAccepted, OrderID: d.accepted}}}
 	changes, _ := e.Follow(s, time.Time{})
 	d.ended = changes.Final
 	return changes.Final, d.followErr
@@ -113,18 +113,18 @@ var (
 	plan    = trade.Plan{Market: "BTC-EUR", Side: trade.Buy, Amount: &amount}
 	claim   = trade.ClaimRef{ExecutionID: 1, ProposalID: "p", AccountID: "paper"}
 	placed  = trade.Order{OrderID: "o1", Market: "BTC-EUR", Side: trade.Buy, Amount: amount, Status: "filled"}
-	success = trade.Placing{Reply: trade.Accepted, Order: &placed}
+	success = trade.AttemptResult{Reply: trade.Accepted, Order: &placed}
 )
 
 func newDesk() *desk {
-	return &desk{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), look: trade.Look{Sighting: trade.NotThere, ExchangeTime: time.Unix(1, 0)}, placing: success, accepted: "o1", mayCancel: "it was asked for"}
+	return &desk{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), look: trade.Lookup{Result: trade.NotThere, ExchangeTime: time.Unix(1, 0)}, placing: success, accepted: "o1", mayCancel: "it was asked for"}
 }
 
 func (d *desk) activities() *Activities {
 	return &Activities{Exchange: d, Attempts: d, Account: "paper", Worker: "w", Log: slog.New(slog.DiscardHandler)}
 }
 
-func (d *desk) place(t *testing.T) trade.Placing {
+func (d *desk) place(t *testing.T) trade.AttemptResult {
 	t.Helper()
 	placing, err := d.activities().PlaceOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
 	require.NoError(t, err, "an error could be retried")
@@ -136,7 +136,7 @@ func TestPlaceOrderSendsOnceAndWritesTheAnswerDown(t *testing.T) {
 	require.Equal(t, success, d.place(t))
 	require.Equal(t, 1, d.sent)
 	require.Equal(t, d.now.Add(trade.AccessWindow), d.deadline)
-	require.Equal(t, []trade.Placing{success}, d.recorded)
+	require.Equal(t, []trade.AttemptResult{success}, d.recorded)
 }
 
 func TestNothingIsSentUnlessTheAttemptIsOurs(t *testing.T) {
@@ -146,14 +146,14 @@ func TestNothingIsSentUnlessTheAttemptIsOurs(t *testing.T) {
 	}{
 		"no clock":              {func(d *desk) { d.clockErr = errors.New("down") }, trade.Unknown},
 		"the row may not exist": {func(d *desk) { d.beginErr = errors.New("cut at commit") }, trade.Unknown},
-		"somebody else's row":   {func(d *desk) { d.answer = &trade.Placing{Reply: trade.Unknown} }, trade.Unknown},
-		"halted":                {func(d *desk) { d.answer = &trade.Placing{Reply: trade.NotSent, Code: "TRADING_HALTED"} }, trade.NotSent},
-		"looking fails":         {func(d *desk) { d.look = trade.Look{Sighting: trade.Inconclusive} }, trade.NotSent},
-		"two orders there":      {func(d *desk) { d.look = trade.Look{Sighting: trade.Found, Orders: []trade.Order{placed, placed}} }, trade.Unknown},
+		"somebody else's row":   {func(d *desk) { d.answer = &trade.AttemptResult{Reply: trade.Unknown} }, trade.Unknown},
+		"halted":                {func(d *desk) { d.answer = &trade.AttemptResult{Reply: trade.NotSent, Code: "TRADING_HALTED"} }, trade.NotSent},
+		"looking fails":         {func(d *desk) { d.look = trade.Lookup{Result: trade.Inconclusive} }, trade.NotSent},
+		"two orders there":      {func(d *desk) { d.look = trade.Lookup{Result: trade.Found, Orders: []trade.Order{placed, placed}} }, trade.Unknown},
 		"another order there": {func(d *desk) {
 			other := placed
 			other.Side = trade.Sell
-			d.look = trade.Look{Sighting: trade.Found, Orders: []trade.Order{other}}
+			d.look = trade.Lookup{Result: trade.Found, Orders: []trade.Order{other}}
 		}, trade.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestNothingIsSentUnlessTheAttemptIsOurs(t *testing.T) {
 
 func TestAnOrderThatIsThereAlreadyIsAdopted(t *testing.T) {
 	d := newDesk()
-	d.look = trade.Look{Sighting: trade.Found, Orders: []trade.Order{placed}}
+	d.look = trade.Lookup{Result: trade.Found, Orders: []trade.Order{placed}}
 	require.Equal(t, trade.Accepted, d.place(t).Reply)
 	require.Zero(t, d.sent)
 	require.Equal(t, trade.Accepted, d.recorded[0].Reply)
@@ -205,7 +205,7 @@ func TestAClaimOfAnotherAccountIsRefusedForGood(t *testing.T) {
 // While the exchange does not answer nothing is known, and no lookup is spent.
 func TestWhileTheExchangeIsSilentNoLookupIsSpent(t *testing.T) {
 	d := newDesk()
-	d.look = trade.Look{Sighting: trade.Inconclusive, Detail: "banned"}
+	d.look = trade.Lookup{Result: trade.Inconclusive, Detail: "banned"}
 	_, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
 	var silent *temporal.ApplicationError
 	require.ErrorAs(t, err, &silent)
@@ -216,10 +216,10 @@ func TestWhileTheExchangeIsSilentNoLookupIsSpent(t *testing.T) {
 
 func TestFindOrderWritesDownEveryLook(t *testing.T) {
 	d := newDesk()
-	d.look = trade.Look{Sighting: trade.Inconclusive, ExchangeTime: d.now, Detail: "503"}
+	d.look = trade.Lookup{Result: trade.Inconclusive, ExchangeTime: d.now, Detail: "503"}
 	look, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
 	require.NoError(t, err)
-	require.Equal(t, []trade.Look{look}, d.looks)
+	require.Equal(t, []trade.Lookup{look}, d.looks)
 }
 
 func TestFollowOrderAsksAgainUntilTheOrderIsFinalAndSettled(t *testing.T) {
@@ -291,7 +291,7 @@ func TestOnlyAnAttemptInDoubtIsLookedFor(t *testing.T) {
 	d.concluded = true
 	look, err := d.activities().FindOrder(context.Background(), AttemptInput{Claim: claim, Number: 1})
 	require.NoError(t, err)
-	require.Equal(t, trade.Inconclusive, look.Sighting)
+	require.Equal(t, trade.Inconclusive, look.Result)
 	require.Empty(t, d.looks)
 }
 

@@ -17,7 +17,7 @@ const replyPatience = 5 * time.Second
 // PlaceOrder makes one attempt to place the order of a claim, and never more:
 // a timeout may hide an accepted order, so anything but a sure answer is
 // Unknown and left to looking. It returns no error that a retry could follow.
-func (a *Activities) PlaceOrder(ctx context.Context, in AttemptInput) (placing trade.Placing, err error) {
+func (a *Activities) PlaceOrder(ctx context.Context, in AttemptInput) (placing trade.AttemptResult, err error) {
 	defer heartbeat.Keep(ctx)()
 	ctx = rate.As(ctx, rate.Placement)
 	defer func() {
@@ -29,14 +29,14 @@ func (a *Activities) PlaceOrder(ctx context.Context, in AttemptInput) (placing t
 		}
 	}()
 	if err := a.foreign(in.Claim); err != nil {
-		return trade.Placing{Reply: trade.Unknown}, err
+		return trade.AttemptResult{Reply: trade.Unknown}, err
 	}
 	return a.attempt(ctx, in), nil
 }
 
 // attempt opens the attempt's row, looks, sends, and writes the answer down.
 // From the row on, every path leaves the attempt concluded or in doubt.
-func (a *Activities) attempt(ctx context.Context, in AttemptInput) trade.Placing {
+func (a *Activities) attempt(ctx context.Context, in AttemptInput) trade.AttemptResult {
 	now, err := a.Exchange.Now(ctx)
 	if err != nil {
 		return a.withoutRow(ctx, in, err)
@@ -54,14 +54,14 @@ func (a *Activities) attempt(ctx context.Context, in AttemptInput) trade.Placing
 
 // withoutRow is an exchange that cannot tell the time: nothing was sent, and
 // the row is left to Conclude, which voids it.
-func (a *Activities) withoutRow(_ context.Context, in AttemptInput, err error) trade.Placing {
+func (a *Activities) withoutRow(_ context.Context, in AttemptInput, err error) trade.AttemptResult {
 	a.Log.Warn("exchange clock", "proposal", in.Claim.ProposalID, "error", err)
 	return unknown("the exchange's clock could not be read: %v", err)
 }
 
 // send looks first: what is there already is adopted, and where looking fails
 // nothing is sent.
-func (a *Activities) send(ctx context.Context, s trade.Sending, deadline time.Time) trade.Placing {
+func (a *Activities) send(ctx context.Context, s trade.Sending, deadline time.Time) trade.AttemptResult {
 	// A look that waits for its turns until nothing may be sent is in vain.
 	looking, done := context.WithTimeout(ctx, trade.AccessWindow)
 	defer done()
@@ -73,7 +73,7 @@ func (a *Activities) send(ctx context.Context, s trade.Sending, deadline time.Ti
 
 // writeDown makes the answer a fact. An answer that is not written down is
 // unknown, whatever it was: looking will find it again.
-func (a *Activities) writeDown(ctx context.Context, in AttemptInput, placing trade.Placing) trade.Placing {
+func (a *Activities) writeDown(ctx context.Context, in AttemptInput, placing trade.AttemptResult) trade.AttemptResult {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyPatience)
 	defer cancel()
 	if err := a.Attempts.RecordReply(ctx, in.Claim, in.Number, placing, a.Worker); err != nil {
@@ -83,6 +83,6 @@ func (a *Activities) writeDown(ctx context.Context, in AttemptInput, placing tra
 	return placing
 }
 
-func unknown(format string, args ...any) trade.Placing {
-	return trade.Placing{Reply: trade.Unknown, Message: fmt.Sprintf(format, args...)}
+func unknown(format string, args ...any) trade.AttemptResult {
+	return trade.AttemptResult{Reply: trade.Unknown, Message: fmt.Sprintf(format, args...)}
 }

@@ -37,7 +37,7 @@ type Records interface {
 	Expire(ctx context.Context, proposalID string) (trade.Status, error)
 	Cancel(ctx context.Context, proposalID, actor, reason string) (trade.Status, error)
 	StoreOverride(ctx context.Context, o trade.Override, via string) (string, error)
-	Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Wish) (string, error)
+	Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Resolution) (string, error)
 	NoteRefusal(ctx context.Context, proposalID, signal, problem string) error
 }
 
@@ -144,7 +144,7 @@ func (a *Activities) StoreOverride(ctx context.Context, in OverrideInput) (strin
 	return problem, final(err)
 }
 
-// ResolveInput is a person's wish about an unresolved order. What is so at the
+// ResolveInput is a person's resolution about an unresolved order. What is so at the
 // exchange is not in it: role orders has written that down.
 type ResolveInput struct {
 	Claim   trade.ClaimRef `json:"claim"`
@@ -155,9 +155,9 @@ type ResolveInput struct {
 	Problem string         `json:"problem,omitempty"` // what stood against it before
 }
 
-// Resolve takes a person's wish, or says what stands against it.
+// Resolve takes a person's resolution, or says what stands against it.
 func (a *Activities) Resolve(ctx context.Context, in ResolveInput) (string, error) {
-	problem, err := a.Records.Resolve(ctx, in.Claim, in.Number, trade.Wish{
+	problem, err := a.Records.Resolve(ctx, in.Claim, in.Number, trade.Resolution{
 		OrderID: in.OrderID, Actor: in.Actor, Reason: in.Reason, Problem: in.Problem,
 	})
 	return problem, final(err)

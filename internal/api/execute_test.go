@@ -180,7 +180,7 @@ func TestLostAnswerIsLookedUpInTheRecords(t *testing.T) {
 	refuse := func(c trade.Claim) {
 		_, _, err := d.owner.BeginAttempt(ctx, c.Ref(), c.NextAttempt, d.now.Add(time.Minute), "test")
 		require.NoError(t, err)
-		require.NoError(t, d.owner.RecordReply(ctx, c.Ref(), c.NextAttempt, trade.Placing{Reply: trade.Refused, Code: "205", Message: "no"}, "test"))
+		require.NoError(t, d.owner.RecordReply(ctx, c.Ref(), c.NextAttempt, trade.AttemptResult{Reply: trade.Refused, Code: "205", Message: "no"}, "test"))
 		_, err = d.owner.FailExecution(ctx, c.Ref(), c.NextAttempt)
 		require.NoError(t, err)
 	}
@@ -188,7 +188,7 @@ func TestLostAnswerIsLookedUpInTheRecords(t *testing.T) {
 		o := trade.Order{OrderID: "o-" + c.ProposalID, ClientOrderID: c.ClientOrderID.String(), Market: c.Plan.Market, Side: c.Plan.Side, Status: "filled", UpdatedAt: d.now}
 		_, _, err := d.owner.BeginAttempt(ctx, c.Ref(), 1, d.now.Add(time.Minute), "test")
 		require.NoError(t, err)
-		require.NoError(t, d.owner.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+		require.NoError(t, d.owner.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 		_, err = d.owner.RecordOrder(ctx, c.Ref())
 		require.NoError(t, err)
 	}

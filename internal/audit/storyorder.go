@@ -50,14 +50,14 @@ func notPermitted(e Event, p permission) string {
 }
 
 type attempt struct {
-	Number   int           `json:"number"`
-	Deadline time.Time     `json:"deadline"`
-	Placing  trade.Placing `json:"placing"`
-	Finding  trade.Finding `json:"finding"`
-	Plan     trade.Plan    `json:"plan"`
-	Look     trade.Look    `json:"look"`
-	Code     string        `json:"replyCode"`
-	Detail   string        `json:"replyDetail"`
+	Number   int                 `json:"number"`
+	Deadline time.Time           `json:"deadline"`
+	Placing  trade.AttemptResult `json:"placing"`
+	Finding  trade.Finding       `json:"finding"`
+	Plan     trade.Plan          `json:"plan"`
+	Look     trade.Lookup        `json:"look"`
+	Code     string              `json:"replyCode"`
+	Detail   string              `json:"replyDetail"`
 }
 
 func begun(e Event, a attempt) string {
@@ -97,13 +97,13 @@ func looked(_ Event, a attempt) string {
 		at = "at " + moment(a.Look.ExchangeTime) + " on the exchange's clock"
 	}
 	switch {
-	case a.Look.Sighting == trade.Found && len(a.Look.Orders) > 0:
+	case a.Look.Result == trade.Found && len(a.Look.Orders) > 0:
 		var ids []string
 		for _, o := range a.Look.Orders {
 			ids = append(ids, fmt.Sprintf("%s (%s)", o.OrderID, o.Status))
 		}
 		return fmt.Sprintf("A look %s found order %s.", at, strings.Join(ids, " and "))
-	case a.Look.Sighting == trade.NotThere:
+	case a.Look.Result == trade.NotThere:
 		return fmt.Sprintf("A look %s found no order.", at)
 	}
 	return fmt.Sprintf("A look %s proved nothing: %s.", at, said("", a.Look.Detail))
@@ -111,18 +111,18 @@ func looked(_ Event, a attempt) string {
 
 func concluded(_ Event, a attempt) string {
 	f := a.Finding
-	switch f.Verdict {
-	case trade.ConcludedAccepted:
-		if f.Placing.Order != nil {
-			return fmt.Sprintf("Attempt %d is concluded: it placed order %s.", a.Number, f.Placing.Order.OrderID)
+	switch f.Outcome {
+	case trade.OutcomeAccepted:
+		if f.Result.Order != nil {
+			return fmt.Sprintf("Attempt %d is concluded: it placed order %s.", a.Number, f.Result.Order.OrderID)
 		}
 		return fmt.Sprintf("Attempt %d is concluded: it placed its order.", a.Number)
-	case trade.ConcludedVoid:
+	case trade.OutcomeVoid:
 		return fmt.Sprintf("Attempt %d is concluded: it never began, and never can.", a.Number)
-	case trade.ConcludedAbsent:
-		return fmt.Sprintf("Attempt %d is concluded: the exchange has no such order, and none can come (%s).", a.Number, said(f.Placing.Code, f.Placing.Message))
+	case trade.OutcomeAbsent:
+		return fmt.Sprintf("Attempt %d is concluded: the exchange has no such order, and none can come (%s).", a.Number, said(f.Result.Code, f.Result.Message))
 	}
-	return fmt.Sprintf("Attempt %d is concluded: %s (%s).", a.Number, strings.ReplaceAll(string(f.Verdict), "_", " "), said(f.Placing.Code, f.Placing.Message))
+	return fmt.Sprintf("Attempt %d is concluded: %s (%s).", a.Number, strings.ReplaceAll(string(f.Outcome), "_", " "), said(f.Result.Code, f.Result.Message))
 }
 
 type personsWord struct {

@@ -88,7 +88,7 @@ func (s Subject) queues() []queue {
 		list = append(list, queue{name: workflows.ProposalsQueue, kind: workflow, hosted: config.Proposals})
 	}
 	if s.hosts(config.Proposals) {
-		list = append(list, queue{name: workflows.ProposalsQueue, kind: activity, hosted: config.Proposals},
+		list = append(list, queue{name: workflows.UpkeepQueue, kind: activity, hosted: config.Proposals},
 			queue{name: workflows.NotifyQueue, kind: activity, hosted: config.Proposals})
 	}
 	if s.hosts(config.Orders) {
@@ -237,8 +237,8 @@ func (s Subject) judgeAttributes(r *report, e engine) {
 func judgeQueue(r *report, q queue) {
 	const check = "workers"
 	name := q.name
-	if q.name == workflows.ProposalsQueue {
-		name += map[enums.TaskQueueType]string{enums.TASK_QUEUE_TYPE_WORKFLOW: " (workflows)", enums.TASK_QUEUE_TYPE_ACTIVITY: " (activities)"}[q.kind]
+	if q.kind == enums.TASK_QUEUE_TYPE_WORKFLOW {
+		name += " (workflows)"
 	}
 	start := fmt.Sprintf(`start "worker --role %s", and look at its log`, q.hosted)
 	switch {

@@ -58,7 +58,7 @@ var table = []mutant{
 	{
 		name: "sent without looking first", why: "an order that is there already is placed again",
 		file: "internal/trade/seen.go",
-		old:  "\tcase l.Sighting == Found && len(l.Orders) == 1 && s.Plan.Matches(l.Orders[0]):\n", new: "\tcase false:\n",
+		old:  "\tcase l.Result == Found && len(l.Orders) == 1 && s.Plan.Matches(l.Orders[0]):\n", new: "\tcase false:\n",
 		pkg: "./activities/orders", test: "TestAnOrderThatIsThereAlreadyIsAdopted",
 	},
 	{
@@ -72,7 +72,7 @@ var table = []mutant{
 		file: "workflows/order.go",
 		old:  "\tif err == nil && placing.Reply != trade.Unknown {\n\t\treturn placing, nil\n\t}\n",
 		new: "\tif err == nil && placing.Reply != trade.Unknown {\n\t\treturn placing, nil\n\t}\n" +
-			"\tif err != nil {\n\t\treturn trade.Placing{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}, nil\n\t}\n",
+			"\tif err != nil {\n\t\treturn trade.AttemptResult{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}, nil\n\t}\n",
 		pkg: "./workflows", test: "TestLostPlaceOrderActivityIsLookedForAndNeverRepeated",
 	},
 	{
@@ -90,7 +90,7 @@ var table = []mutant{
 	{
 		name: "one look instead of two", why: "an order that is shown late is taken for absent",
 		file: "internal/trade/attempt.go",
-		old:  "\t\t\tfirst = look.ExchangeTime\n", new: "\t\t\treturn ConcludedAbsent, time.Time{}\n",
+		old:  "\t\t\tfirst = look.ExchangeTime\n", new: "\t\t\treturn OutcomeAbsent, time.Time{}\n",
 		pkg: "./internal/trade", test: "TestAbsenceAlwaysTakesTwoLateLooksApart",
 	},
 	{
@@ -111,7 +111,7 @@ var table = []mutant{
 	},
 	{
 		name: "one run's claim carried out by another", why: "a reset workflow sends what was sent before",
-		file: "workflows/order.go", old: "\tif !p.mine {\n", new: "\tif !p.mine && p.life.InDoubt > 0 {\n",
+		file: "workflows/order.go", old: "\tif !p.carry.mine {\n", new: "\tif !p.carry.mine && p.life.InDoubt > 0 {\n",
 		pkg: "./workflows", test: "TestResumedClaimIsFinishedByLookingNeverBySending",
 	},
 	{

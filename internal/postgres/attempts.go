@@ -21,9 +21,9 @@ import (
 // It returns what to send when the caller now owns the attempt and must send or
 // conclude it. Otherwise the answer is what the caller must answer instead.
 // After an error the attempt may or may not exist, so the answer is unknown.
-func (s *Store) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.Placing, error) {
+func (s *Store) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, worker string) (trade.Sending, *trade.AttemptResult, error) {
 	var sending trade.Sending
-	var answer *trade.Placing
+	var answer *trade.AttemptResult
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		control, err := lockTradingState(ctx, tx, c.AccountID)
 		if err != nil {
@@ -101,7 +101,7 @@ const recordReplySQL = `
 // order's end when the answer shows it. A sure answer concludes the attempt; an
 // unknown one leaves it in doubt. ErrConflict when the attempt has an outcome
 // already: then that one stands. ErrNotFound when the claim is not in force.
-func (s *Store) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.Placing, worker string) error {
+func (s *Store) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.AttemptResult, worker string) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		e, err := lockClaim(ctx, tx, c)
 		if err != nil {
@@ -228,7 +228,7 @@ const insertReadingSQL = `
 	INSERT INTO interlock.order_readings (execution_id, request_id, order_id, body, exchange_time, problem)
 	VALUES (@execution, @request, @order, @body, @at, @problem)`
 
-// RecordReading writes down what was read for a person's wish. ErrNotFound when
+// RecordReading writes down what was read for a person's resolution. ErrNotFound when
 // the claim is not in force in this database.
 func (s *Store) RecordReading(ctx context.Context, c trade.ClaimRef, r trade.Reading) error {
 	var body *string
@@ -261,9 +261,9 @@ const insertLookSQL = `
 	INSERT INTO interlock.order_looks (execution_id, number, sighting, exchange_time, orders, detail)
 	VALUES (@execution, @number, @sighting, @at, @orders, @detail)`
 
-// RecordLook writes down one lookup of an attempt's order. ErrNotFound when the
+// RecordLookup writes down one lookup of an attempt's order. ErrNotFound when the
 // claim is not in force in this database.
-func (s *Store) RecordLook(ctx context.Context, c trade.ClaimRef, number int, look trade.Look) error {
+func (s *Store) RecordLookup(ctx context.Context, c trade.ClaimRef, number int, look trade.Lookup) error {
 	orders, err := json.Marshal(look.Orders)
 	if err != nil {
 		return err
@@ -274,7 +274,7 @@ func (s *Store) RecordLook(ctx context.Context, c trade.ClaimRef, number int, lo
 			return err
 		}
 		_, err = tx.Exec(ctx, insertLookSQL, pgx.StrictNamedArgs{
-			"execution": e.ID, "number": number, "sighting": string(look.Sighting), "at": orNull(look.ExchangeTime),
+			"execution": e.ID, "number": number, "sighting": string(look.Result), "at": orNull(look.ExchangeTime),
 			"orders": string(orders), "detail": shorten(look.Detail),
 		})
 		if err != nil {

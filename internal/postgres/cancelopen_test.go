@@ -79,8 +79,8 @@ func TestAttemptsThatMayHaveAnOrderAreListedUntilNoneCanAppear(t *testing.T) {
 		require.Nil(t, answer)
 	}
 	o := orderOf(accepted, "o-open", "new")
-	require.NoError(t, d.RecordReply(ctx, accepted.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
-	require.NoError(t, d.RecordReply(ctx, refused.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "217"}, "test"))
+	require.NoError(t, d.RecordReply(ctx, accepted.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(t, d.RecordReply(ctx, refused.Ref(), 1, trade.AttemptResult{Reply: trade.Refused, Code: "217"}, "test"))
 	require.NoError(t, d.HaltAndCancel(ctx, account, "olga", "fear"))
 	wish, s := d.take("w1"), d.as(OrdersRole)
 

@@ -52,7 +52,7 @@ func (e locked) auditFinding(ctx context.Context, number int, c trade.Changes, f
 	case f.Concluded && (c.Concluded != nil || c.Begun != nil):
 		return e.audit(ctx, "attempt.concluded", "", map[string]any{"number": number, "finding": f})
 	case c.Status == trade.Unresolved && e.Status != trade.Unresolved:
-		body := map[string]any{"number": number, "deadline": nil, "replyCode": f.Placing.Code, "replyDetail": f.Placing.Message}
+		body := map[string]any{"number": number, "deadline": nil, "replyCode": f.Result.Code, "replyDetail": f.Result.Message}
 		if deadline := e.Deadline(number, c); !deadline.IsZero() {
 			body["deadline"] = deadline
 		}
@@ -96,10 +96,10 @@ func (e locked) reading(ctx context.Context, orderID string) (*trade.Reading, er
 	return r, err
 }
 
-// Resolve takes a person's wish about an unresolved order, as
+// Resolve takes a person's resolution about an unresolved order, as
 // trade.Execution.Resolve says; the problem is what stood against it, and the
 // audit keeps both. ErrNotFound when the claim is not in force in this database.
-func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Wish) (problem string, err error) {
+func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Resolution) (problem string, err error) {
 	w.OrderID, w.Actor, w.Reason, w.Problem = shorten(w.OrderID), shorten(w.Actor), shorten(w.Reason), shorten(w.Problem)
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		e, err := lockClaim(ctx, tx, c)
@@ -130,7 +130,7 @@ func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w tra
 }
 
 // orderWished is the order that a person named, as it was read if it was.
-func orderWished(w trade.Wish, r *trade.Reading) *trade.Order {
+func orderWished(w trade.Resolution, r *trade.Reading) *trade.Order {
 	switch {
 	case w.OrderID == "":
 		return nil
@@ -150,12 +150,12 @@ const looksSQL = `
 	SELECT sighting, exchange_time, orders FROM interlock.order_looks
 	WHERE execution_id = @execution AND number = @number ORDER BY exchange_time, id`
 
-func readLooks(ctx context.Context, tx pgx.Tx, execution int64, number int) ([]trade.Look, error) {
+func readLooks(ctx context.Context, tx pgx.Tx, execution int64, number int) ([]trade.Lookup, error) {
 	rows, err := all[lookRow](ctx, tx, looksSQL, pgx.StrictNamedArgs{"execution": execution, "number": number})
 	if err != nil {
 		return nil, err
 	}
-	looks := make([]trade.Look, len(rows))
+	looks := make([]trade.Lookup, len(rows))
 	for i, r := range rows {
 		if looks[i], err = r.look(); err != nil {
 			return nil, err
@@ -164,8 +164,8 @@ func readLooks(ctx context.Context, tx pgx.Tx, execution int64, number int) ([]t
 	return looks, nil
 }
 
-func (r lookRow) look() (trade.Look, error) {
-	look := trade.Look{Sighting: trade.Sighting(r.Sighting)}
+func (r lookRow) look() (trade.Lookup, error) {
+	look := trade.Lookup{Result: trade.LookupResult(r.Sighting)}
 	if r.ExchangeTime != nil {
 		look.ExchangeTime = *r.ExchangeTime
 	}
@@ -180,7 +180,7 @@ const lastLooksSQL = `
 		SELECT * FROM interlock.order_looks WHERE execution_id = @execution ORDER BY id DESC LIMIT @most) l
 	ORDER BY id`
 
-func lastLooks(ctx context.Context, q querier, execution int64) ([]trade.Looked, error) {
+func lastLooks(ctx context.Context, q querier, execution int64) ([]trade.PastLookup, error) {
 	type row struct {
 		lookRow
 
@@ -192,14 +192,14 @@ func lastLooks(ctx context.Context, q querier, execution int64) ([]trade.Looked,
 	if err != nil {
 		return nil, err
 	}
-	var looks []trade.Looked
+	var looks []trade.PastLookup
 	for _, r := range rows {
 		look, err := r.look()
 		if err != nil {
 			return nil, err
 		}
 		look.Detail = r.Detail
-		looks = append(looks, trade.Looked{Number: r.Number, At: r.LookedAt, Look: look})
+		looks = append(looks, trade.PastLookup{Number: r.Number, At: r.LookedAt, Lookup: look})
 	}
 	return looks, nil
 }

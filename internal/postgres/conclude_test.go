@@ -17,9 +17,9 @@ func (d desk) conclude(c trade.Claim, number int) trade.Finding {
 	return f
 }
 
-func (d desk) look(c trade.Claim, s trade.Sighting, at time.Time, orders ...trade.Order) {
+func (d desk) look(c trade.Claim, s trade.LookupResult, at time.Time, orders ...trade.Order) {
 	d.t.Helper()
-	require.NoError(d.t, d.RecordLook(ctx, c.Ref(), 1, trade.Look{Sighting: s, ExchangeTime: at, Orders: orders}))
+	require.NoError(d.t, d.RecordLookup(ctx, c.Ref(), 1, trade.Lookup{Result: s, ExchangeTime: at, Orders: orders}))
 }
 
 // inDoubt is a claim whose first attempt has a row and no answer.
@@ -38,10 +38,10 @@ func TestAttemptThatNeverBeganIsVoidAndAZombieCannotUseIt(t *testing.T) {
 	d := newDesk(t)
 	c := d.claimed("p")
 	f := d.conclude(c, 1)
-	require.Equal(t, trade.ConcludedVoid, f.Verdict)
-	require.Equal(t, trade.NotSent, f.Placing.Reply)
+	require.Equal(t, trade.OutcomeVoid, f.Outcome)
+	require.Equal(t, trade.NotSent, f.Result.Reply)
 	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply, "the worker that wakes up finds its attempt closed")
-	require.Equal(t, f.Verdict, d.conclude(c, 1).Verdict, "concluding again says the same")
+	require.Equal(t, f.Outcome, d.conclude(c, 1).Outcome, "concluding again says the same")
 }
 
 // A workflow that was set back asks about an attempt of an execution that has
@@ -53,7 +53,7 @@ func TestAttemptOfAnExecutionThatIsOverIsVoidWithoutARow(t *testing.T) {
 	require.Equal(t, trade.Failed, d.fail(c))
 	f := d.conclude(c, 1)
 	require.True(t, f.Concluded)
-	require.Equal(t, trade.ConcludedVoid, f.Verdict)
+	require.Equal(t, trade.OutcomeVoid, f.Outcome)
 	require.Zero(t, d.count(`SELECT count(*) FROM interlock.order_attempts`))
 	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply, "nor can it begin")
 }
@@ -98,7 +98,7 @@ func TestUnknownStaysUnresolvedUntilTwoLateLooksAgree(t *testing.T) {
 
 	d.look(c, trade.NotThere, deadline.Add(2*lag+time.Second))
 	f = d.conclude(c, 1)
-	require.Equal(t, trade.ConcludedAbsent, f.Verdict)
+	require.Equal(t, trade.OutcomeAbsent, f.Outcome)
 	require.Equal(t, trade.Failed, d.fail(c))
 	require.Equal(t, trade.Failed, d.fail(c), "again changes nothing")
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.failed'`))
@@ -121,8 +121,8 @@ func TestAFindSettlesTheDoubt(t *testing.T) {
 	d.conclude(c, 1)
 	d.look(c, trade.Found, deadline, orderOf(c, "o1", "new"))
 	f := d.conclude(c, 1)
-	require.Equal(t, trade.Accepted, f.Placing.Reply)
-	require.Equal(t, "o1", f.Placing.Order.OrderID)
+	require.Equal(t, trade.Accepted, f.Result.Reply)
+	require.Equal(t, "o1", f.Result.Order.OrderID)
 	require.Equal(t, trade.Executing, d.life("p").Proposal.Status)
 	require.Equal(t, "o1", d.life("p").AcceptedOrder)
 }
@@ -132,7 +132,7 @@ func TestTwoOrdersUnderOneIDHaltTheAccount(t *testing.T) {
 	d := newDesk(t)
 	c, deadline := d.inDoubt("p")
 	d.look(c, trade.Found, deadline, orderOf(c, "o1", "new"), orderOf(c, "o2", "new"))
-	require.Equal(t, trade.Accepted, d.conclude(c, 1).Placing.Reply)
+	require.Equal(t, trade.Accepted, d.conclude(c, 1).Result.Reply)
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.trading_controls WHERE scope = 'paper' AND state = 'HALTED'`))
 	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.exchange_differences WHERE order_id = 'o2' AND kind = 'contradiction'`), "both are tracked")
 }
@@ -142,13 +142,13 @@ func TestDoubtfulRefusalTakesOneLookPastDeadlineAndL(t *testing.T) {
 	for _, code := range []string{trade.CodeInsufficientBalance, trade.CodeOutsideWindow} {
 		d := newDesk(t)
 		c, deadline := d.inDoubt("p")
-		require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Unknown, Code: code}, "test"))
+		require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Unknown, Code: code}, "test"))
 		d.look(c, trade.NotThere, deadline.Add(29*time.Second))
 		require.False(t, d.conclude(c, 1).Concluded)
 		d.look(c, trade.NotThere, deadline.Add(31*time.Second))
 		f := d.conclude(c, 1)
-		require.Equal(t, trade.ConcludedRefused, f.Verdict)
-		require.Equal(t, code, f.Placing.Code)
+		require.Equal(t, trade.OutcomeRefused, f.Outcome)
+		require.Equal(t, code, f.Result.Code)
 	}
 }
 
@@ -185,7 +185,7 @@ func TestOrderWithNothingFilledEndsExecutedWithoutATrade(t *testing.T) {
 	c := d.claimed("p")
 	require.Nil(t, d.begin(c, 1))
 	o := orderOf(c, "o1", "canceledIOC")
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	d.record(c, o)
 	require.Equal(t, trade.Executed, d.life("p").Proposal.Status)
 	require.Zero(t, d.count(`SELECT count(*) FROM interlock.trade_history`))
@@ -198,7 +198,7 @@ func TestFailedProposalIsClaimedAgainInTheSameRow(t *testing.T) {
 	d := newDesk(t)
 	c := d.claimed("p")
 	require.Nil(t, d.begin(c, 1))
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "217"}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Refused, Code: "217"}, "test"))
 	require.Equal(t, trade.Failed, d.fail(c))
 	again := d.ask("p").Claim
 	require.Equal(t, c.ExecutionID, again.ExecutionID)

@@ -119,9 +119,9 @@ func (d desk) claimed(id string) trade.Claim {
 	return *decision.Claim
 }
 
-func (d desk) begin(c trade.Claim, number int) *trade.Placing {
+func (d desk) begin(c trade.Claim, number int) *trade.AttemptResult {
 	d.t.Helper()
-	var placing *trade.Placing
+	var placing *trade.AttemptResult
 	require.NoError(d.t, outwait(func() (err error) {
 		_, placing, err = d.BeginAttempt(ctx, c.Ref(), number, time.Now().Add(trade.AccessWindow), "test")
 		return err
@@ -151,7 +151,7 @@ func (d desk) fail(c trade.Claim) trade.Status {
 // the exchange's clock; nil is that there is none.
 func (d desk) wish(c trade.Claim, o *trade.Order, at time.Time, actor string) string {
 	d.t.Helper()
-	reading, wish := trade.Reading{ExchangeTime: at}, trade.Wish{Actor: actor, Reason: "seen"}
+	reading, wish := trade.Reading{ExchangeTime: at}, trade.Resolution{Actor: actor, Reason: "seen"}
 	if o != nil {
 		reading.Order, reading.OrderID, wish.OrderID = o, o.OrderID, o.OrderID
 	}
@@ -174,7 +174,7 @@ func (d desk) executed(id string) trade.Claim {
 	c := d.claimed(id)
 	require.Nil(d.t, d.begin(c, 1))
 	o := orderOf(c, "order-"+id, "filled")
-	require.NoError(d.t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(d.t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	d.record(c, o)
 	return c
 }
@@ -398,10 +398,10 @@ func TestWhoeverMeetsAnAttemptAnswersItsRecordedOutcome(t *testing.T) {
 	require.Equal(t, trade.NotSent, d.begin(c, 2).Reply, "nothing may follow an attempt in doubt")
 
 	o := orderOf(c, "o1", "new")
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	require.Equal(t, trade.Accepted, d.begin(c, 1).Reply)
 	require.Equal(t, trade.NotSent, d.begin(c, 2).Reply, "nothing may follow an accepted attempt")
-	require.ErrorIs(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "217"}, "test"), ErrConflict, "a verdict is given once")
+	require.ErrorIs(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Refused, Code: "217"}, "test"), ErrConflict, "a verdict is given once")
 }
 
 func TestAttemptAfterAnUnsentOne(t *testing.T) {
@@ -409,7 +409,7 @@ func TestAttemptAfterAnUnsentOne(t *testing.T) {
 	d := newDesk(t)
 	c := d.claimed("p")
 	require.Nil(t, d.begin(c, 1))
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.NotSent, Code: "105"}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.NotSent, Code: "105"}, "test"))
 	require.Nil(t, d.begin(c, 2))
 	require.Equal(t, trade.NotSent, d.begin(c, 1).Reply, "a worker that wakes up late finds its attempt over")
 }

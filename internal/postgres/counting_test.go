@@ -17,7 +17,7 @@ func (d desk) filledAt(id string, stamp func(claimed time.Time) time.Time) trade
 	o := orderOf(c, "order-"+id, "filled")
 	o.Fills[0].At = stamp(c.ClaimedAt)
 	o.UpdatedAt = o.Fills[0].At
-	require.NoError(d.t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(d.t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	d.record(c, o)
 	return c
 }

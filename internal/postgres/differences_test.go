@@ -34,7 +34,7 @@ func (d desk) concludedAbsent(id string, byPerson bool) trade.Claim {
 	} else {
 		d.look(c, trade.NotThere, deadline.Add(31*time.Second))
 		d.look(c, trade.NotThere, deadline.Add(62*time.Second))
-		require.Equal(d.t, trade.ConcludedAbsent, d.conclude(c, 1).Verdict)
+		require.Equal(d.t, trade.OutcomeAbsent, d.conclude(c, 1).Outcome)
 	}
 	require.Equal(d.t, trade.Failed, d.fail(c))
 	return c
@@ -172,17 +172,17 @@ func TestStateReadsWhatWasTriedAndSeen(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	c, deadline := d.inDoubt("p")
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}, "test"))
-	require.NoError(t, d.RecordLook(ctx, c.Ref(), 1, trade.Look{Sighting: trade.Inconclusive, Detail: "503"}))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}, "test"))
+	require.NoError(t, d.RecordLookup(ctx, c.Ref(), 1, trade.Lookup{Result: trade.Inconclusive, Detail: "503"}))
 	d.look(c, trade.Found, deadline, orderOf(c, "o1", "new"))
 	life := d.life("p")
-	require.Equal(t, trade.Placing{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}, life.Tried[0].Placing)
-	require.Equal(t, "503", life.Looked[0].Look.Detail)
-	require.Equal(t, trade.Found, life.Looked[1].Look.Sighting)
-	require.Equal(t, "o1", life.Looked[1].Look.Orders[0].OrderID)
+	require.Equal(t, trade.AttemptResult{Reply: trade.Unknown, Code: "109", Message: "the connection broke"}, life.Tried[0].Result)
+	require.Equal(t, "503", life.Looked[0].Lookup.Detail)
+	require.Equal(t, trade.Found, life.Looked[1].Lookup.Result)
+	require.Equal(t, "o1", life.Looked[1].Lookup.Orders[0].OrderID)
 	for range 30 {
 		d.look(c, trade.NotThere, deadline)
 	}
 	require.Len(t, d.life("p").Looked, shownTries, "the last ones")
-	require.Equal(t, trade.NotThere, d.life("p").Looked[0].Look.Sighting)
+	require.Equal(t, trade.NotThere, d.life("p").Looked[0].Lookup.Result)
 }

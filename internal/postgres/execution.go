@@ -151,7 +151,7 @@ const insertVoidSQL = `
 	VALUES (@execution, @number, @request, 'void', clock_timestamp())`
 
 func (e locked) insertAttempt(ctx context.Context, a trade.Attempt) error {
-	if a.Outcome == trade.ConcludedVoid {
+	if a.Outcome == trade.OutcomeVoid {
 		_, err := e.tx.Exec(ctx, insertVoidSQL, pgx.StrictNamedArgs{"execution": e.ID, "number": a.Number, "request": a.RequestID})
 		return err
 	}

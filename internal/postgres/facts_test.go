@@ -76,7 +76,7 @@ func TestRoleOrdersWritesWhatItSawAndConcludesNothing(t *testing.T) {
 		require.ErrorContains(t, err, "permission denied", sql)
 	}
 	o := orderOf(c, "o1", "filled")
-	require.NoError(t, orders.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(t, orders.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	require.Equal(t, "o1", d.life("p").AcceptedOrder)
 	r, err := proposals.RecordOrder(ctx, c.Ref())
 	require.NoError(t, err)
@@ -93,8 +93,8 @@ func TestAReplyIsGivenOnce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	c, _ := d.inDoubt("p")
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Unknown, Code: "109"}, "test"))
-	require.ErrorIs(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.NotSent, Code: "105"}, "test"), ErrInvalid)
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Unknown, Code: "109"}, "test"))
+	require.ErrorIs(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.NotSent, Code: "105"}, "test"), ErrInvalid)
 	require.False(t, d.conclude(c, 1).Concluded)
 }
 
@@ -104,7 +104,7 @@ func TestAWishIsJudgedByWhatRoleOrdersHasJustRead(t *testing.T) {
 	c, deadline := d.inDoubt("p")
 	d.conclude(c, 1)
 	resolve := func(orderID string) string {
-		problem, err := d.Resolve(ctx, c.Ref(), 1, trade.Wish{OrderID: orderID, Actor: "olga", Reason: "seen"})
+		problem, err := d.Resolve(ctx, c.Ref(), 1, trade.Resolution{OrderID: orderID, Actor: "olga", Reason: "seen"})
 		require.NoError(t, err)
 		return problem
 	}
@@ -135,7 +135,7 @@ func TestAnOrderIsNeverTakenForTwoProposals(t *testing.T) {
 	d := newDesk(t)
 	a, _ := d.inDoubt("a")
 	taken := orderOf(a, "o-a", "new")
-	require.NoError(t, d.RecordReply(ctx, a.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &taken}, "test"))
+	require.NoError(t, d.RecordReply(ctx, a.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &taken}, "test"))
 	b, deadline := d.inDoubt("b")
 	d.conclude(b, 1)
 	late := deadline.Add(31 * time.Second)
@@ -159,7 +159,7 @@ func TestALookupReachesBackToTheFirstAttemptAndKnowsOthersOrders(t *testing.T) {
 	d.exec(`ALTER TABLE interlock.order_attempts DISABLE TRIGGER ALL`)
 	d.exec(`UPDATE interlock.order_attempts SET begun_at = begun_at - interval '1 day' WHERE execution_id = $1`, c.ExecutionID)
 	d.exec(`ALTER TABLE interlock.order_attempts ENABLE TRIGGER ALL`)
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "217"}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Refused, Code: "217"}, "test"))
 	require.Equal(t, trade.Failed, d.fail(c))
 	again := *d.ask("p").Claim
 	sending, answer, err := d.BeginAttempt(ctx, again.Ref(), 2, time.Now().Add(trade.AccessWindow), "test")
@@ -188,7 +188,7 @@ func TestAFailureIsWhatTheRowsSay(t *testing.T) {
 
 	unsent := d.claimed("unsent")
 	require.Nil(t, d.begin(unsent, 1))
-	require.NoError(t, d.RecordReply(ctx, unsent.Ref(), 1, trade.Placing{Reply: trade.NotSent, Code: "105"}, "test"))
+	require.NoError(t, d.RecordReply(ctx, unsent.Ref(), 1, trade.AttemptResult{Reply: trade.NotSent, Code: "105"}, "test"))
 	require.Equal(t, trade.Failed, d.fail(unsent))
 	require.Equal(t, string(trade.ExchangeUnavailable), d.life("unsent").Proposal.FailureCode)
 
@@ -201,7 +201,7 @@ func TestAnOrderWhoseStatusNobodyKnowsCallsAPersonOnce(t *testing.T) {
 	d := newDesk(t)
 	c, _ := d.inDoubt("p")
 	o := orderOf(c, "o1", "canceledByMoonlight")
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	orders := d.as(OrdersRole)
 	follow := func(s trade.Sight) *trade.Order {
 		end, err := orders.Followed(ctx, c.Ref(), s, "test")

@@ -49,10 +49,10 @@ func (d desk) everythingWithAClaim(c trade.Claim, o trade.Order, late time.Time)
 	_, errs["lookup"] = d.LookupOf(ctx, c.Ref(), 1)
 	_, errs["order"] = d.AcceptedOrder(ctx, c.Ref())
 	errs["read"] = d.RecordReading(ctx, c.Ref(), trade.Reading{ExchangeTime: late})
-	errs["looked"] = d.RecordLook(ctx, c.Ref(), 1, trade.Look{Sighting: trade.NotThere, ExchangeTime: late})
+	errs["looked"] = d.RecordLookup(ctx, c.Ref(), 1, trade.Lookup{Result: trade.NotThere, ExchangeTime: late})
 	_, errs["concluded"] = d.Conclude(ctx, c.Ref(), 1)
-	_, errs["resolved"] = d.Resolve(ctx, c.Ref(), 1, trade.Wish{Actor: "olga", Reason: "seen"})
-	errs["replied"] = d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test")
+	_, errs["resolved"] = d.Resolve(ctx, c.Ref(), 1, trade.Resolution{Actor: "olga", Reason: "seen"})
+	errs["replied"] = d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test")
 	_, errs["recorded"] = d.RecordOrder(ctx, c.Ref())
 	_, errs["failed"] = d.FailExecution(ctx, c.Ref(), 1)
 	return errs
@@ -193,7 +193,7 @@ func TestAClaimOlderThanThisLifeIsLookedForNotAttempted(t *testing.T) {
 	require.Equal(t, trade.Unresolved, d.life("p").Proposal.Status)
 	require.Equal(t, trade.Unknown, d.begin(c, 1).Reply, "the worker that wakes up late does not own it")
 	d.look(c, trade.Found, time.Now(), orderOf(c, "o-lost", "filled"))
-	require.Equal(t, "o-lost", d.conclude(c, 1).Placing.Order.OrderID)
+	require.Equal(t, "o-lost", d.conclude(c, 1).Result.Order.OrderID)
 	d.record(c, orderOf(c, "o-lost", "filled"))
 	require.Equal(t, trade.Executed, d.life("p").Proposal.Status)
 }
@@ -214,7 +214,7 @@ func TestAbsenceInARestoredDatabaseIsNotBelievedBeforeALostRequestMustBeVisible(
 	end := deadline.Add(time.Hour + trade.LostWindow)
 	d.look(c, trade.NotThere, end.Add(lag+time.Second))
 	d.look(c, trade.NotThere, end.Add(2*lag+time.Second))
-	require.Equal(t, trade.ConcludedAbsent, d.conclude(c, 1).Verdict)
+	require.Equal(t, trade.OutcomeAbsent, d.conclude(c, 1).Outcome)
 }
 
 func TestEveryWayOfRestoringIsAnotherLife(t *testing.T) {

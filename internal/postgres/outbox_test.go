@@ -37,7 +37,7 @@ func TestEveryFactOfAProposalIsToldOnceAndInItsOrder(t *testing.T) {
 	d.conclude(c, 1) // still unresolved: nothing new
 	d.look(c, trade.NotThere, deadline.Add(31*time.Second))
 	d.look(c, trade.NotThere, deadline.Add(62*time.Second))
-	require.Equal(t, trade.ConcludedAbsent, d.conclude(c, 1).Verdict)
+	require.Equal(t, trade.OutcomeAbsent, d.conclude(c, 1).Outcome)
 	require.Equal(t, trade.Failed, d.fail(c))
 	require.Equal(t, trade.Failed, d.fail(c))
 	require.NoError(t, d.SetTradingState(ctx, account, trade.Halted, "olga", "odd"))

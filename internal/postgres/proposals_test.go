@@ -196,7 +196,7 @@ func TestViewShowsALifeInFull(t *testing.T) {
 	require.NotNil(t, v.Execution.LastLook)
 
 	o := orderOf(c, "o-1", "filled")
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	require.Equal(t, "o-1", view().Execution.OrderID)
 	d.record(c, o)
 	v = view()
@@ -214,7 +214,7 @@ func TestViewShowsWhyItFailedAndWhoGaveUp(t *testing.T) {
 	c := d.claimed("p")
 	failure := trade.Failure{Code: trade.ExchangeRefused, ExchangeCode: "205", Message: "no"}
 	require.Nil(t, d.begin(c, 1))
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Refused, Code: "205", Message: "no"}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Refused, Code: "205", Message: "no"}, "test"))
 	require.Equal(t, trade.Failed, d.fail(c))
 	v, err := d.Store.Proposal(ctx, "p")
 	require.NoError(t, err)

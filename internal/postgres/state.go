@@ -139,7 +139,7 @@ func (a attemptRow) attempt() trade.Attempt {
 		attempt.Deadline = *a.Deadline
 	}
 	if a.Verdict != nil {
-		attempt.Outcome = trade.Conclusion(*a.Verdict)
+		attempt.Outcome = trade.Outcome(*a.Verdict)
 	}
 	if a.OrderID != nil {
 		attempt.OrderID = *a.OrderID
@@ -184,7 +184,7 @@ func (s *Store) addExecution(ctx context.Context, life trade.Life, row execution
 		return life, classify(err)
 	}
 	for _, a := range e.Attempts[max(0, len(e.Attempts)-shownTries):] {
-		life.Tried = append(life.Tried, trade.Tried{Number: a.Number, At: a.BegunAt, Placing: a.Result()})
+		life.Tried = append(life.Tried, trade.PastAttempt{Number: a.Number, At: a.BegunAt, Result: a.Result()})
 	}
 	for _, a := range e.Attempts {
 		if a.Outcome == "" {

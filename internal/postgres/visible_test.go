@@ -72,7 +72,7 @@ func TestAnOverrideGivenWhileAnOrderWasOpenKnowsTheTradeThatItBecame(t *testing.
 	require.Empty(t, d.override(given("o1", "p", "")))
 	require.Nil(t, d.begin(c, 1))
 	o := orderOf(c, "order-first", "filled")
-	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	d.record(c, o)
 	require.NotNil(t, d.ask("p").Claim)
 }

@@ -23,7 +23,7 @@ func TestLooksGoOnWithoutTheDatabase(t *testing.T) {
 
 	for range 3 {
 		look := c.Look(rate.As(ctx, rate.Urgent), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: uuid.New(), Since: time.Now().Add(-time.Minute)})
-		require.Equal(t, trade.NotThere, look.Sighting, look.Detail)
+		require.Equal(t, trade.NotThere, look.Result, look.Detail)
 	}
 
 	require.Greater(t, len(clock.turns), 20/5)

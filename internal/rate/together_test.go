@@ -169,11 +169,11 @@ func plan() trade.Plan {
 }
 
 // place is an attempt as the activity makes it.
-func place(ctx context.Context, c *orders.Client) trade.Placing {
+func place(ctx context.Context, c *orders.Client) trade.AttemptResult {
 	ctx = rate.As(ctx, rate.Placement)
 	now, err := c.Now(ctx)
 	if err != nil {
-		return trade.Placing{Reply: trade.NotSent, Message: err.Error()}
+		return trade.AttemptResult{Reply: trade.NotSent, Message: err.Error()}
 	}
 	return c.Place(ctx, plan(), uuid.New(), now.Add(trade.AccessWindow))
 }
@@ -285,7 +285,7 @@ func TestPlacementThatGetsNoTurnInTimeIsNotSent(t *testing.T) {
 	c := d.worker(5)
 	queued := flood(ctx, []*orders.Client{c}, 100, placing)
 	d.awaitArrivals(6)
-	var placed trade.Placing
+	var placed trade.AttemptResult
 	var id uuid.UUID
 	var now time.Time
 	// A deadline that had passed before a turn was asked for says nothing.
@@ -302,7 +302,7 @@ func TestPlacementThatGetsNoTurnInTimeIsNotSent(t *testing.T) {
 	require.Equal(t, orders.CodeNoTurn, placed.Code)
 	require.True(t, placed.MayPass())
 	look := d.client(nil).Look(t.Context(), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: id, Since: now.Add(-time.Minute)})
-	require.Equal(t, trade.NotThere, look.Sighting, look.Detail)
+	require.Equal(t, trade.NotThere, look.Result, look.Detail)
 }
 
 func TestLowWeightHoldsComparingAndPlacingUntilTheResetForEveryWorker(t *testing.T) {

@@ -22,7 +22,7 @@ func (r *records) executionFacts(control trade.TradingState) trade.ExecutionFact
 }
 
 // BeginAttempt is postgres.Store.BeginAttempt.
-func (r *records) BeginAttempt(c trade.ClaimRef, number int, deadline time.Time, control trade.TradingState) (trade.Sending, *trade.Placing, error) {
+func (r *records) BeginAttempt(c trade.ClaimRef, number int, deadline time.Time, control trade.TradingState) (trade.Sending, *trade.AttemptResult, error) {
 	e, err := r.execution(c.ExecutionID)
 	if err != nil {
 		return trade.Sending{}, nil, err
@@ -64,7 +64,7 @@ func (r *records) insertAttempt(e *execution, a trade.Attempt) error {
 }
 
 // RecordReply is postgres.Store.RecordReply.
-func (r *records) RecordReply(_ context.Context, c trade.ClaimRef, number int, p trade.Placing) error {
+func (r *records) RecordReply(_ context.Context, c trade.ClaimRef, number int, p trade.AttemptResult) error {
 	e, err := r.claimed(c)
 	if err != nil {
 		return err
@@ -108,8 +108,8 @@ func (r *records) LookupOf(c trade.ClaimRef, number int) (*trade.Search, error) 
 	return &search, nil
 }
 
-// RecordLook is postgres.Store.RecordLook.
-func (r *records) RecordLook(_ context.Context, c trade.ClaimRef, number int, look trade.Look) error {
+// RecordLookup is postgres.Store.RecordLookup.
+func (r *records) RecordLookup(_ context.Context, c trade.ClaimRef, number int, look trade.Lookup) error {
 	e, err := r.claimed(c)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (r *records) RecordLook(_ context.Context, c trade.ClaimRef, number int, lo
 	look.ExchangeTime = look.ExchangeTime.Truncate(time.Microsecond)
 	e.looks[number] = append(e.looks[number], look)
 	e.followedAt = r.clock()
-	r.w.sayf("attempt %d looked: %s at %s", number, look.Sighting, look.ExchangeTime.Format(time.StampMicro))
+	r.w.sayf("attempt %d looked: %s at %s", number, look.Result, look.ExchangeTime.Format(time.StampMicro))
 	return nil
 }
 
@@ -161,8 +161,8 @@ func (r *records) Conclude(_ context.Context, c trade.ClaimRef, number int) (tra
 		return trade.Finding{}, err
 	}
 	if a := e.attempt(number); r.w.locks.timeoutFails && a != nil && a.Outcome == "" && a.Code == "" {
-		a.Outcome = trade.ConcludedNotSent
-		return trade.Finding{Concluded: true, Verdict: a.Outcome, Placing: a.Result()}, nil
+		a.Outcome = trade.OutcomeNotSent
+		return trade.Finding{Concluded: true, Outcome: a.Outcome, Result: a.Result()}, nil
 	}
 	seen, lookups := r.shown(e, number)
 	changes, f := seen.Conclude(number, lookups, r.executionFacts(r.control))
@@ -176,9 +176,9 @@ func (r *records) Conclude(_ context.Context, c trade.ClaimRef, number int) (tra
 }
 
 // shown is what an attempt is concluded from.
-func (r *records) shown(e *execution, number int) (trade.Execution, []trade.Look) {
+func (r *records) shown(e *execution, number int) (trade.Execution, []trade.Lookup) {
 	seen, lookups := e.Execution, slices.Clone(e.looks[number])
-	slices.SortStableFunc(lookups, func(a, b trade.Look) int { return a.ExchangeTime.Compare(b.ExchangeTime) })
+	slices.SortStableFunc(lookups, func(a, b trade.Lookup) int { return a.ExchangeTime.Compare(b.ExchangeTime) })
 	if r.w.locks.lookEarly {
 		seen.Attempts = slices.Clone(seen.Attempts)
 		for i := range seen.Attempts {
@@ -277,7 +277,7 @@ func (r *records) FailExecution(_ context.Context, c trade.ClaimRef, number int)
 }
 
 // Resolve is postgres.Store.Resolve.
-func (r *records) Resolve(_ context.Context, c trade.ClaimRef, number int, w trade.Wish) (string, error) {
+func (r *records) Resolve(_ context.Context, c trade.ClaimRef, number int, w trade.Resolution) (string, error) {
 	e, err := r.claimed(c)
 	if err != nil {
 		return "", err

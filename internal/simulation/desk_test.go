@@ -85,7 +85,7 @@ func (d desk) StoreOverride(ctx context.Context, o trade.Override, via string) (
 	return ask(ctx, d, func(r *records) (string, error) { return r.StoreOverride(ctx, o, via) })
 }
 
-func (d desk) Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Wish) (string, error) {
+func (d desk) Resolve(ctx context.Context, c trade.ClaimRef, number int, w trade.Resolution) (string, error) {
 	return ask(ctx, d, func(r *records) (string, error) { return r.Resolve(ctx, c, number, w) })
 }
 
@@ -96,10 +96,10 @@ func (d desk) NoteRefusal(ctx context.Context, _, _, _ string) error {
 // begun is what BeginAttempt returns.
 type begun struct {
 	sending trade.Sending
-	answer  *trade.Placing
+	answer  *trade.AttemptResult
 }
 
-func (d desk) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, _ string) (trade.Sending, *trade.Placing, error) {
+func (d desk) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, deadline time.Time, _ string) (trade.Sending, *trade.AttemptResult, error) {
 	control := d.t.w.records.control
 	if d.t.w.locks.haltUnlocked {
 		d.t.pause(d.t.w.between(0, 3*time.Second))
@@ -114,7 +114,7 @@ func (d desk) BeginAttempt(ctx context.Context, c trade.ClaimRef, number int, de
 	return b.sending, b.answer, err
 }
 
-func (d desk) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.Placing, _ string) error {
+func (d desk) RecordReply(ctx context.Context, c trade.ClaimRef, number int, p trade.AttemptResult, _ string) error {
 	return d.transact(ctx, func(r *records) error { return r.RecordReply(ctx, c, number, p) })
 }
 
@@ -122,8 +122,8 @@ func (d desk) LookupOf(ctx context.Context, c trade.ClaimRef, number int) (*trad
 	return ask(ctx, d, func(r *records) (*trade.Search, error) { return r.LookupOf(c, number) })
 }
 
-func (d desk) RecordLook(ctx context.Context, c trade.ClaimRef, number int, look trade.Look) error {
-	return d.transact(ctx, func(r *records) error { return r.RecordLook(ctx, c, number, look) })
+func (d desk) RecordLookup(ctx context.Context, c trade.ClaimRef, number int, look trade.Lookup) error {
+	return d.transact(ctx, func(r *records) error { return r.RecordLookup(ctx, c, number, look) })
 }
 
 func (d desk) AcceptedOrder(ctx context.Context, c trade.ClaimRef) (trade.AcceptedOrder, error) {

@@ -117,7 +117,7 @@ func (w *world) checkEnd() {
 	}
 	for _, o := range made {
 		a := r.attemptOf(o.deadline)
-		if a != nil && a.Outcome != trade.ConcludedAccepted && !r.lied {
+		if a != nil && a.Outcome != trade.OutcomeAccepted && !r.lied {
 			w.wrongf("the order of attempt %d exists, and the attempt is %q", a.Number, a.Outcome)
 		}
 	}

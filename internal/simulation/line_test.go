@@ -53,10 +53,12 @@ func (l line) Now(ctx context.Context) (time.Time, error) {
 	return w.exchange.now().Add(-l.t.blind - w.between(0, 100*time.Millisecond)), nil
 }
 
-func notSent(code string) trade.Placing { return trade.Placing{Reply: trade.NotSent, Code: code} }
+func notSent(code string) trade.AttemptResult {
+	return trade.AttemptResult{Reply: trade.NotSent, Code: code}
+}
 
 // Place sends at most once, and nothing past the deadline by its own clock.
-func (l line) Place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.Placing {
+func (l line) Place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.AttemptResult {
 	placing := l.place(ctx, plan, id, deadline)
 	for l.t.w.locks.repost && placing.Reply == trade.Unknown {
 		now, err := l.Now(ctx)
@@ -68,7 +70,7 @@ func (l line) Place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline
 	return placing
 }
 
-func (l line) place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.Placing {
+func (l line) place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline time.Time) trade.AttemptResult {
 	w := l.t.w
 	l.t.pause(w.between(0, 10*time.Millisecond))
 	now, err := l.Now(ctx)
@@ -94,21 +96,21 @@ func (l line) place(ctx context.Context, plan trade.Plan, id uuid.UUID, deadline
 	}
 	l.t.pause(wait)
 	if tired || p.answer == nil {
-		return trade.Placing{Reply: trade.Unknown, Code: venue.CodeNoReply}
+		return trade.AttemptResult{Reply: trade.Unknown, Code: venue.CodeNoReply}
 	}
 	return venue.Classify(p.answer.status, []byte(p.answer.body))
 }
 
 // Look asks in four places; a find outweighs doubts, a doubt every no.
-func (l line) Look(ctx context.Context, s trade.Search) trade.Look {
+func (l line) Look(ctx context.Context, s trade.Search) trade.Lookup {
 	w, id := l.t.w, s.ClientOrderID
 	if w.locks.blindSend && l.t.placing() {
-		return trade.Look{Sighting: trade.NotThere, ExchangeTime: w.exchange.now()}
+		return trade.Lookup{Result: trade.NotThere, ExchangeTime: w.exchange.now()}
 	}
 	if err := l.reach(ctx); err != nil {
-		return trade.Look{Sighting: trade.Inconclusive, Detail: err.Error()}
+		return trade.Lookup{Result: trade.Inconclusive, Detail: err.Error()}
 	}
-	look := trade.Look{ExchangeTime: millis(w.exchange.now())}
+	look := trade.Lookup{ExchangeTime: millis(w.exchange.now())}
 	doubts := 0
 	behind := w.exchange.staleness() // of the replica that answers most of it
 	for _, shows := range []func(trade.Order) bool{
@@ -135,11 +137,11 @@ func (l line) Look(ctx context.Context, s trade.Search) trade.Look {
 	}
 	switch {
 	case len(look.Orders) > 0:
-		look.Sighting = trade.Found
+		look.Result = trade.Found
 	case doubts > 0:
-		look.Sighting = trade.Inconclusive
+		look.Result = trade.Inconclusive
 	default:
-		look.Sighting = trade.NotThere
+		look.Result = trade.NotThere
 		if w.exchange.has(id) {
 			w.strike("exchange: an order not shown yet")
 		}

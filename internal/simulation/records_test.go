@@ -60,13 +60,13 @@ type execution struct {
 
 	followedAt time.Time
 	knownTo    []string // overrides stored since the claim
-	looks      map[int][]trade.Look
+	looks      map[int][]trade.Lookup
 	readings   []trade.Reading
 	order      *trade.Order // recorded
 	traded     bool
 }
 
-func alive(a trade.Attempt) bool { return a.Outcome == "" || a.Outcome == trade.ConcludedAccepted }
+func alive(a trade.Attempt) bool { return a.Outcome == "" || a.Outcome == trade.OutcomeAccepted }
 
 // clock is clock_timestamp().
 func (r *records) clock() time.Time { return r.w.time().Truncate(time.Microsecond) }
@@ -227,7 +227,7 @@ func (r *records) claim(v trade.Verdict) error {
 	e := r.current()
 	switch {
 	case r.w.locks.claimNotUnique, e == nil:
-		e = &execution{looks: map[int][]trade.Look{}, Execution: trade.Execution{
+		e = &execution{looks: map[int][]trade.Lookup{}, Execution: trade.Execution{
 			ID: int64(len(r.executions) + 1), ProposalID: proposed, AccountID: account,
 			ClientOrderID: trade.ClientOrderID(uuid.UUID{1}, account, user, proposed),
 		}}

@@ -62,9 +62,9 @@ type Doubt struct {
 // (216, 304) takes one such look: its first copy may have acted, and not be
 // visible yet. A doubt without a deadline is never concluded by not finding
 // anything.
-func Judge(d Doubt, looks []Look) (verdict Conclusion, nextLook time.Time) {
-	if slices.ContainsFunc(looks, Look.shows) {
-		return ConcludedAccepted, time.Time{}
+func Judge(d Doubt, looks []Lookup) (verdict Outcome, nextLook time.Time) {
+	if slices.ContainsFunc(looks, Lookup.shows) {
+		return OutcomeAccepted, time.Time{}
 	}
 	if d.Deadline.IsZero() {
 		return "", time.Time{}
@@ -75,10 +75,10 @@ func Judge(d Doubt, looks []Look) (verdict Conclusion, nextLook time.Time) {
 	return d.judgeAbsence(looks)
 }
 
-func (d Doubt) judgeRefusal(looks []Look) (Conclusion, time.Time) {
+func (d Doubt) judgeRefusal(looks []Lookup) (Outcome, time.Time) {
 	for _, look := range looks {
-		if look.Sighting == NotThere && look.ExchangeTime.After(d.Visible()) {
-			return ConcludedRefused, time.Time{}
+		if look.Result == NotThere && look.ExchangeTime.After(d.Visible()) {
+			return OutcomeRefused, time.Time{}
 		}
 	}
 	return "", d.Visible()
@@ -95,17 +95,17 @@ func (d Doubt) lag() time.Duration {
 	return d.ReadLag
 }
 
-func (d Doubt) judgeAbsence(looks []Look) (Conclusion, time.Time) {
+func (d Doubt) judgeAbsence(looks []Lookup) (Outcome, time.Time) {
 	lag, bound := d.lag(), d.Visible()
 	var first time.Time
 	for _, look := range looks {
 		switch {
-		case look.Sighting != NotThere, !look.ExchangeTime.After(bound):
+		case look.Result != NotThere, !look.ExchangeTime.After(bound):
 			continue
 		case first.IsZero():
 			first = look.ExchangeTime
 		case look.ExchangeTime.Sub(first).Abs() >= lag:
-			return ConcludedAbsent, time.Time{}
+			return OutcomeAbsent, time.Time{}
 		}
 	}
 	if first.IsZero() {
@@ -139,8 +139,8 @@ const (
 // Finding is what is known of an attempt after a conclusion was tried.
 type Finding struct {
 	Concluded bool          `json:"concluded"`
-	Verdict   Conclusion    `json:"verdict,omitempty"`
-	Placing   Placing       `json:"placing"`
+	Outcome   Outcome       `json:"verdict,omitempty"`
+	Result    AttemptResult `json:"placing"`
 	Wait      time.Duration `json:"wait,omitempty"` // in doubt: before the next look can help
 }
 

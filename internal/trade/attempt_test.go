@@ -62,19 +62,19 @@ func TestAttemptMayBeginOnlyWhenNothingForbidsIt(t *testing.T) {
 const lag = 30 * time.Second
 
 // gone is a look so many seconds after the deadline, which is at noon.
-func gone(seconds float64) Look {
-	return Look{Sighting: NotThere, ExchangeTime: noon.Add(time.Duration(seconds * float64(time.Second)))}
+func gone(seconds float64) Lookup {
+	return Lookup{Result: NotThere, ExchangeTime: noon.Add(time.Duration(seconds * float64(time.Second)))}
 }
 
-func found(seconds float64) Look {
+func found(seconds float64) Lookup {
 	l := gone(seconds)
-	l.Sighting, l.Orders = Found, []Order{{OrderID: "o-1"}}
+	l.Result, l.Orders = Found, []Order{{OrderID: "o-1"}}
 	return l
 }
 
-func unclear(seconds float64) Look {
+func unclear(seconds float64) Lookup {
 	l := gone(seconds)
-	l.Sighting = Inconclusive
+	l.Result = Inconclusive
 	return l
 }
 
@@ -85,37 +85,37 @@ func TestJudgeADoubt(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		code  string
-		looks []Look
-		want  Conclusion
+		looks []Lookup
+		want  Outcome
 		next  time.Time
 	}{
 		{"no look", "", nil, "", at(30)},
-		{"one find settles it", "", []Look{found(1)}, ConcludedAccepted, time.Time{}},
-		{"a find before the deadline too", "", []Look{found(-1)}, ConcludedAccepted, time.Time{}},
-		{"a find after absences", "", []Look{gone(31), gone(61), found(62)}, ConcludedAccepted, time.Time{}},
-		{"a find before absences", "", []Look{found(1), gone(31), gone(61)}, ConcludedAccepted, time.Time{}},
-		{"a find that shows no order", "", []Look{empty}, "", at(30)},
-		{"too early says nothing", "", []Look{gone(1), gone(29)}, "", at(30)},
-		{"exactly the deadline plus L is too early", "", []Look{gone(30), gone(60)}, "", at(90)},
-		{"one absence is not enough", "", []Look{gone(31)}, "", at(61)},
-		{"two absences too close", "", []Look{gone(31), gone(60.999)}, "", at(61)},
-		{"the same look twice", "", []Look{gone(31), gone(31)}, "", at(61)},
-		{"two absences exactly L apart", "", []Look{gone(31), gone(61)}, ConcludedAbsent, time.Time{}},
-		{"in any order", "", []Look{gone(61), gone(31)}, ConcludedAbsent, time.Time{}},
-		{"with something unclear between", "", []Look{gone(31), unclear(40), gone(61)}, ConcludedAbsent, time.Time{}},
-		{"unclear is never absent", "", []Look{unclear(31), unclear(61), unclear(1000)}, "", at(30)},
-		{"unknown sightings say nothing", "", []Look{{ExchangeTime: at(31)}, {ExchangeTime: at(91)}}, "", at(30)},
-		{"looks without a time say nothing", "", []Look{{Sighting: NotThere}, {Sighting: NotThere}}, "", at(30)},
+		{"one find settles it", "", []Lookup{found(1)}, OutcomeAccepted, time.Time{}},
+		{"a find before the deadline too", "", []Lookup{found(-1)}, OutcomeAccepted, time.Time{}},
+		{"a find after absences", "", []Lookup{gone(31), gone(61), found(62)}, OutcomeAccepted, time.Time{}},
+		{"a find before absences", "", []Lookup{found(1), gone(31), gone(61)}, OutcomeAccepted, time.Time{}},
+		{"a find that shows no order", "", []Lookup{empty}, "", at(30)},
+		{"too early says nothing", "", []Lookup{gone(1), gone(29)}, "", at(30)},
+		{"exactly the deadline plus L is too early", "", []Lookup{gone(30), gone(60)}, "", at(90)},
+		{"one absence is not enough", "", []Lookup{gone(31)}, "", at(61)},
+		{"two absences too close", "", []Lookup{gone(31), gone(60.999)}, "", at(61)},
+		{"the same look twice", "", []Lookup{gone(31), gone(31)}, "", at(61)},
+		{"two absences exactly L apart", "", []Lookup{gone(31), gone(61)}, OutcomeAbsent, time.Time{}},
+		{"in any order", "", []Lookup{gone(61), gone(31)}, OutcomeAbsent, time.Time{}},
+		{"with something unclear between", "", []Lookup{gone(31), unclear(40), gone(61)}, OutcomeAbsent, time.Time{}},
+		{"unclear is never absent", "", []Lookup{unclear(31), unclear(61), unclear(1000)}, "", at(30)},
+		{"unknown sightings say nothing", "", []Lookup{{ExchangeTime: at(31)}, {ExchangeTime: at(91)}}, "", at(30)},
+		{"looks without a time say nothing", "", []Lookup{{Result: NotThere}, {Result: NotThere}}, "", at(30)},
 
 		{"216 is no refusal without a look", "216", nil, "", at(30)},
-		{"216 and a look past the deadline", "216", []Look{gone(0.001)}, "", at(30)},
-		{"216 and a look at L after it", "216", []Look{gone(30)}, "", at(30)},
-		{"216 and a look past that", "216", []Look{gone(30.001)}, ConcludedRefused, time.Time{}},
-		{"304 and a look past that", "304", []Look{gone(30.001)}, ConcludedRefused, time.Time{}},
-		{"216 and an unclear look", "216", []Look{unclear(31)}, "", at(30)},
-		{"216 and a find", "216", []Look{gone(1), found(2)}, ConcludedAccepted, time.Time{}},
-		{"no other code is a refusal", "220", []Look{gone(1)}, "", at(30)},
-		{"109 takes two looks", "109", []Look{gone(31)}, "", at(61)},
+		{"216 and a look past the deadline", "216", []Lookup{gone(0.001)}, "", at(30)},
+		{"216 and a look at L after it", "216", []Lookup{gone(30)}, "", at(30)},
+		{"216 and a look past that", "216", []Lookup{gone(30.001)}, OutcomeRefused, time.Time{}},
+		{"304 and a look past that", "304", []Lookup{gone(30.001)}, OutcomeRefused, time.Time{}},
+		{"216 and an unclear look", "216", []Lookup{unclear(31)}, "", at(30)},
+		{"216 and a find", "216", []Lookup{gone(1), found(2)}, OutcomeAccepted, time.Time{}},
+		{"no other code is a refusal", "220", []Lookup{gone(1)}, "", at(30)},
+		{"109 takes two looks", "109", []Lookup{gone(31)}, "", at(61)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			verdict, next := Judge(Doubt{Deadline: noon, ReplyCode: c.code, ReadLag: lag}, c.looks)
@@ -130,13 +130,13 @@ func TestJudgeADoubt(t *testing.T) {
 // the money that the first took, and the exchange does not show the order yet.
 func TestARefusalOfTheSecondCopyDoesNotHideTheOrderOfTheFirst(t *testing.T) {
 	doubt := Doubt{Deadline: noon, ReplyCode: CodeInsufficientBalance, ReadLag: 30 * time.Second}
-	hidden := Look{Sighting: NotThere, ExchangeTime: noon.Add(29 * time.Second)}
-	verdict, next := Judge(doubt, []Look{hidden})
+	hidden := Lookup{Result: NotThere, ExchangeTime: noon.Add(29 * time.Second)}
+	verdict, next := Judge(doubt, []Lookup{hidden})
 	require.Empty(t, verdict)
 	require.Equal(t, noon.Add(doubt.ReadLag), next)
-	shown := Look{Sighting: Found, Orders: []Order{{OrderID: "o-1"}}, ExchangeTime: next}
-	verdict, _ = Judge(doubt, []Look{hidden, shown})
-	require.Equal(t, ConcludedAccepted, verdict)
+	shown := Lookup{Result: Found, Orders: []Order{{OrderID: "o-1"}}, ExchangeTime: next}
+	verdict, _ = Judge(doubt, []Lookup{hidden, shown})
+	require.Equal(t, OutcomeAccepted, verdict)
 }
 
 // TestAPersonsWordThatThereIsNoneWaitsUntilItWouldBeSeen was found by the
@@ -172,11 +172,11 @@ func TestAPersonsWordThatThereIsNoneWaitsUntilItWouldBeSeen(t *testing.T) {
 
 func TestDoubtWithoutBoundsIsNeverAbsent(t *testing.T) {
 	for _, code := range []string{"", CodeInsufficientBalance, CodeOutsideWindow} {
-		verdict, _ := Judge(Doubt{ReplyCode: code, ReadLag: lag}, []Look{gone(31), gone(500)})
+		verdict, _ := Judge(Doubt{ReplyCode: code, ReadLag: lag}, []Lookup{gone(31), gone(500)})
 		require.Empty(t, verdict, "no deadline")
 	}
 	for _, readLag := range []time.Duration{0, -time.Hour} {
-		verdict, next := Judge(Doubt{Deadline: noon, ReadLag: readLag}, []Look{gone(1), gone(29)})
+		verdict, next := Judge(Doubt{Deadline: noon, ReadLag: readLag}, []Lookup{gone(1), gone(29)})
 		require.Empty(t, verdict, "L is the default then")
 		require.Equal(t, noon.Add(DefaultReadLag), next)
 	}
@@ -184,7 +184,7 @@ func TestDoubtWithoutBoundsIsNeverAbsent(t *testing.T) {
 
 func TestAbsenceAlwaysTakesTwoLateLooksApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		looks := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Look {
+		looks := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Lookup {
 			kind := pick(t, "kind", gone, gone, gone, unclear, found)
 			return kind(float64(rapid.IntRange(-10, 120).Draw(t, "seconds")))
 		}), 0, 6).Draw(t, "looks")
@@ -192,8 +192,8 @@ func TestAbsenceAlwaysTakesTwoLateLooksApart(t *testing.T) {
 		sighted := false
 		var early, late time.Time
 		for _, l := range looks {
-			sighted = sighted || l.Sighting == Found
-			if l.Sighting != NotThere || !l.ExchangeTime.After(noon.Add(lag)) {
+			sighted = sighted || l.Result == Found
+			if l.Result != NotThere || !l.ExchangeTime.After(noon.Add(lag)) {
 				continue
 			}
 			if early.IsZero() || l.ExchangeTime.Before(early) {
@@ -203,8 +203,8 @@ func TestAbsenceAlwaysTakesTwoLateLooksApart(t *testing.T) {
 				late = l.ExchangeTime
 			}
 		}
-		require.Equal(t, sighted, verdict == ConcludedAccepted)
-		if verdict == ConcludedAbsent {
+		require.Equal(t, sighted, verdict == OutcomeAccepted)
+		if verdict == OutcomeAbsent {
 			require.GreaterOrEqual(t, late.Sub(early), lag)
 		}
 		require.Equal(t, verdict == "", !next.IsZero(), "a doubt says when to look again, a verdict does not")
@@ -214,47 +214,47 @@ func TestAbsenceAlwaysTakesTwoLateLooksApart(t *testing.T) {
 func TestOnlySureRepliesConclude(t *testing.T) {
 	order := &Order{OrderID: "o-1"}
 	for _, c := range []struct {
-		p    Placing
-		want Conclusion
+		p    AttemptResult
+		want Outcome
 	}{
-		{Placing{Reply: Accepted, Order: order}, ConcludedAccepted},
-		{Placing{Reply: Accepted}, ""},
-		{Placing{Reply: Accepted, Order: &Order{}}, ""},
-		{Placing{Reply: Refused, Code: "205"}, ConcludedRefused},
-		{Placing{Reply: NotSent}, ConcludedNotSent},
-		{Placing{Reply: Unknown, Order: order}, ""},
-		{Placing{}, ""},
-		{Placing{Reply: "ACCEPTED", Order: order}, ""},
+		{AttemptResult{Reply: Accepted, Order: order}, OutcomeAccepted},
+		{AttemptResult{Reply: Accepted}, ""},
+		{AttemptResult{Reply: Accepted, Order: &Order{}}, ""},
+		{AttemptResult{Reply: Refused, Code: "205"}, OutcomeRefused},
+		{AttemptResult{Reply: NotSent}, OutcomeNotSent},
+		{AttemptResult{Reply: Unknown, Order: order}, ""},
+		{AttemptResult{}, ""},
+		{AttemptResult{Reply: "ACCEPTED", Order: order}, ""},
 	} {
-		require.Equal(t, c.want, c.p.Conclusive(), "%+v", c.p)
+		require.Equal(t, c.want, c.p.Outcome(), "%+v", c.p)
 	}
 }
 
 func TestOnlyWhatWasNotSentMayBeTriedAgain(t *testing.T) {
 	for _, code := range []string{"", "EXCHANGE_UNAVAILABLE", "103", "104", "105", "110", "112"} {
-		require.True(t, Placing{Reply: NotSent, Code: code}.MayPass(), code)
+		require.True(t, AttemptResult{Reply: NotSent, Code: code}.MayPass(), code)
 		for _, reply := range []Reply{Accepted, Refused, Unknown, ""} {
-			require.False(t, Placing{Reply: reply, Code: code}.MayPass(), "%s %s", reply, code)
+			require.False(t, AttemptResult{Reply: reply, Code: code}.MayPass(), "%s %s", reply, code)
 		}
 	}
 	for _, code := range []Code{
 		ProposalClosed, CancelRequested, ProposalExpired, TradingHalted, PriceStale, PriceOutsideCollar, OrderAbsent, CodeInvalidPlan,
 	} {
-		require.False(t, Placing{Reply: NotSent, Code: string(code)}.MayPass(), code)
+		require.False(t, AttemptResult{Reply: NotSent, Code: string(code)}.MayPass(), code)
 	}
 }
 
 func TestWhatAnAttemptThatPlacedNothingMeans(t *testing.T) {
 	for _, c := range []struct {
-		p    Placing
+		p    AttemptResult
 		want Failure
 	}{
-		{Placing{Reply: Refused, Code: "216", Message: "no money"}, Failure{ExchangeRefused, "216", "no money"}},
-		{Placing{Reply: NotSent, Code: CodeInvalidPlan}, Failure{ExchangeRefused, CodeInvalidPlan, ""}},
-		{Placing{Reply: NotSent, Code: "TRADING_HALTED", Message: "halted"}, Failure{TradingHalted, "", "halted"}},
-		{Placing{Reply: NotSent, Code: "ORDER_ABSENT"}, Failure{OrderAbsent, "", ""}},
-		{Placing{Reply: NotSent, Code: "105"}, Failure{ExchangeUnavailable, "105", ""}},
-		{Placing{Reply: NotSent}, Failure{ExchangeUnavailable, "", ""}},
+		{AttemptResult{Reply: Refused, Code: "216", Message: "no money"}, Failure{ExchangeRefused, "216", "no money"}},
+		{AttemptResult{Reply: NotSent, Code: CodeInvalidPlan}, Failure{ExchangeRefused, CodeInvalidPlan, ""}},
+		{AttemptResult{Reply: NotSent, Code: "TRADING_HALTED", Message: "halted"}, Failure{TradingHalted, "", "halted"}},
+		{AttemptResult{Reply: NotSent, Code: "ORDER_ABSENT"}, Failure{OrderAbsent, "", ""}},
+		{AttemptResult{Reply: NotSent, Code: "105"}, Failure{ExchangeUnavailable, "105", ""}},
+		{AttemptResult{Reply: NotSent}, Failure{ExchangeUnavailable, "", ""}},
 	} {
 		require.Equal(t, c.want, c.p.Failure(), "%+v", c.p)
 	}

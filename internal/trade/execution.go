@@ -31,6 +31,24 @@ type Execution struct {
 	Final         *Order    // the accepted order once it could not change any more
 }
 
+// Step is one of the methods by which an attempt comes to its outcome.
+type Step string
+
+// The steps.
+const (
+	StepReply    Step = "Reply"
+	StepConclude Step = "Conclude"
+	StepResolve  Step = "Resolve"
+)
+
+// outcomes is what became of an attempt by which step. Void is the outcome of
+// one that never began; every other attempt has a row before its first byte.
+var outcomes = map[Step][]Outcome{
+	StepReply:    {OutcomeAccepted, OutcomeRefused, OutcomeNotSent},
+	StepConclude: {OutcomeAccepted, OutcomeRefused, OutcomeAbsent, OutcomeVoid},
+	StepResolve:  {OutcomeAccepted, OutcomeAbsent},
+}
+
 // ExecutionFacts are what a step is decided by besides the execution itself,
 // read after its lock.
 type ExecutionFacts struct {
@@ -58,16 +76,16 @@ type Changes struct {
 // Begin opens an attempt, or says what the caller must answer instead and send
 // nothing: what is known of an attempt that exists, why none may begin, or that
 // this database may have lost one.
-func (e Execution) Begin(requestID string, number int, deadline time.Time, worker string, f ExecutionFacts) (Changes, *Placing) {
+func (e Execution) Begin(requestID string, number int, deadline time.Time, worker string, f ExecutionFacts) (Changes, *AttemptResult) {
 	if a := e.attempt(number); a != nil {
 		p := a.Result()
 		return Changes{}, &p
 	}
 	if f.Life.MayHaveLost(e.ClaimedAt) {
-		return Changes{}, &Placing{Reply: Unknown, Code: string(ReconcileStale), Message: "this database may be a copy that lacks an attempt of the claim"}
+		return Changes{}, &AttemptResult{Reply: Unknown, Code: string(ReconcileStale), Message: "this database may be a copy that lacks an attempt of the claim"}
 	}
 	if code, may := e.mayBegin(requestID, number, f); !may {
-		return Changes{}, &Placing{Reply: NotSent, Code: string(code), Message: "the attempt was not allowed to begin"}
+		return Changes{}, &AttemptResult{Reply: NotSent, Code: string(code), Message: "the attempt was not allowed to begin"}
 	}
 	return Changes{Begun: &Attempt{Number: number, RequestID: e.RequestID, Deadline: deadline, BegunAt: f.Now, BegunBy: worker}}, nil
 }
@@ -113,17 +131,17 @@ const lookBack = 10 * time.Minute
 // Reply is what the exchange answered to an attempt. A sure answer is its
 // outcome, any other leaves it in doubt. ErrConflict when it has an outcome:
 // that one stands.
-func (e Execution) Reply(number int, p Placing) (Changes, error) {
+func (e Execution) Reply(number int, p AttemptResult) (Changes, error) {
 	a := e.attempt(number)
 	switch {
 	case a == nil || a.Outcome != "":
 		return Changes{}, fmt.Errorf("%w: the attempt has an outcome, or never began", ErrConflict)
-	case p.Reply == Accepted && p.Conclusive() == "":
+	case p.Reply == Accepted && p.Outcome() == "":
 		return Changes{}, errors.New("an accepted order without an ID")
 	}
-	a.Code, a.Message, a.Outcome = p.Code, p.Message, p.Conclusive()
+	a.Code, a.Message, a.Outcome = p.Code, p.Message, p.Outcome()
 	changes := Changes{Concluded: a}
-	if a.Outcome == ConcludedAccepted {
+	if a.Outcome == OutcomeAccepted {
 		a.OrderID = p.Order.OrderID
 		if p.Order.Over() {
 			changes.Final = p.Order
@@ -137,13 +155,13 @@ func (e Execution) Reply(number int, p Placing) (Changes, error) {
 // where the database may have lost its row it is in doubt like any other.
 // Otherwise the execution is UNRESOLVED, and the result says how long it takes
 // before a lookup can help.
-func (e Execution) Conclude(number int, lookups []Look, f ExecutionFacts) (Changes, Finding) {
+func (e Execution) Conclude(number int, lookups []Lookup, f ExecutionFacts) (Changes, Finding) {
 	a := e.attempt(number)
 	switch {
 	case a == nil:
 		return e.concludeMissing(number, f)
 	case a.Outcome != "":
-		return Changes{}, Finding{Concluded: true, Verdict: a.Outcome, Placing: a.Result()}
+		return Changes{}, Finding{Concluded: true, Outcome: a.Outcome, Result: a.Result()}
 	}
 	return e.judge(*a, lookups, f)
 }
@@ -151,8 +169,8 @@ func (e Execution) Conclude(number int, lookups []Look, f ExecutionFacts) (Chang
 // concludeMissing closes an attempt without a row. An execution that is over
 // needs no row for it: nothing can begin there any more.
 func (e Execution) concludeMissing(number int, f ExecutionFacts) (Changes, Finding) {
-	void := Attempt{Number: number, RequestID: e.RequestID, BegunAt: f.Now, Outcome: ConcludedVoid}
-	found := Finding{Concluded: true, Verdict: ConcludedVoid, Placing: void.Result()}
+	void := Attempt{Number: number, RequestID: e.RequestID, BegunAt: f.Now, Outcome: OutcomeVoid}
+	found := Finding{Concluded: true, Outcome: OutcomeVoid, Result: void.Result()}
 	switch {
 	case !e.Status.Claimed():
 		return Changes{}, found
@@ -167,24 +185,24 @@ func (e Execution) concludeMissing(number int, f ExecutionFacts) (Changes, Findi
 	return changes, found
 }
 
-func (e Execution) judge(a Attempt, lookups []Look, f ExecutionFacts) (Changes, Finding) {
+func (e Execution) judge(a Attempt, lookups []Lookup, f ExecutionFacts) (Changes, Finding) {
 	outcome, next := Judge(a.doubt(f), lookups)
 	if outcome == "" {
-		return Changes{Status: Unresolved}, Finding{Placing: a.Result(), Wait: max(next.Sub(f.Now), 0)}
+		return Changes{Status: Unresolved}, Finding{Result: a.Result(), Wait: max(next.Sub(f.Now), 0)}
 	}
 	orders := ordersIn(lookups)
 	a.Outcome = outcome
 	result := a.Result()
 	changes := Changes{Concluded: &a, Status: Executing}
-	if outcome == ConcludedAccepted {
+	if outcome == OutcomeAccepted {
 		a.OrderID, changes.Others = orders[0].OrderID, orders[1:]
-		result = Placing{Reply: Accepted, Order: &orders[0]}
+		result = AttemptResult{Reply: Accepted, Order: &orders[0]}
 	}
-	return changes, Finding{Concluded: true, Verdict: outcome, Placing: result}
+	return changes, Finding{Concluded: true, Outcome: outcome, Result: result}
 }
 
 // ordersIn lists the different orders that were seen under our ID.
-func ordersIn(lookups []Look) []Order {
+func ordersIn(lookups []Lookup) []Order {
 	var orders []Order
 	for _, l := range lookups {
 		for _, o := range l.Orders {
@@ -199,10 +217,10 @@ func ordersIn(lookups []Look) []Order {
 // maxReadingAge is how long after a reading a wish may be judged by it.
 const maxReadingAge = time.Minute
 
-// Resolve takes a person's wish, or says what stands against it. It counts only
+// Resolve takes a person's resolution, or says what stands against it. It counts only
 // for an attempt in doubt, and as far as what role orders has just read at the
 // exchange for this very wish allows.
-func (e Execution) Resolve(number int, w Wish, r *Reading, f ExecutionFacts) (Changes, string) {
+func (e Execution) Resolve(number int, w Resolution, r *Reading, f ExecutionFacts) (Changes, string) {
 	a := e.attempt(number)
 	if w.Problem == "" && a != nil && a.says(w) {
 		return Changes{}, "" // taken before, and its answer was lost
@@ -210,14 +228,14 @@ func (e Execution) Resolve(number int, w Wish, r *Reading, f ExecutionFacts) (Ch
 	if problem := e.objection(a, w, r, f); problem != "" {
 		return Changes{}, problem
 	}
-	a.Outcome = ConcludedAbsent
+	a.Outcome = OutcomeAbsent
 	if w.OrderID != "" {
-		a.Outcome, a.OrderID = ConcludedAccepted, r.Order.OrderID
+		a.Outcome, a.OrderID = OutcomeAccepted, r.Order.OrderID
 	}
 	return Changes{Concluded: a, Status: Executing}, ""
 }
 
-func (e Execution) objection(a *Attempt, w Wish, r *Reading, f ExecutionFacts) string {
+func (e Execution) objection(a *Attempt, w Resolution, r *Reading, f ExecutionFacts) string {
 	switch {
 	case w.Problem != "":
 		return w.Problem
@@ -325,7 +343,7 @@ func (e Execution) failure(number int, f ExecutionFacts) Failure {
 	if code, may := e.mayBegin(e.RequestID, e.NextAttempt(), f); !may {
 		return Failure{Code: code, Message: "the attempt was not allowed to begin"}
 	}
-	return (&Attempt{Outcome: ConcludedVoid}).Result().Failure()
+	return (&Attempt{Outcome: OutcomeVoid}).Result().Failure()
 }
 
 // InDoubt reports whether attempt number has a row and no outcome.
@@ -358,7 +376,7 @@ func (e Execution) attempt(number int) *Attempt {
 // alive is the attempt that is in doubt or accepted; nil when there is none.
 func (e Execution) alive() *Attempt {
 	for _, a := range e.Attempts {
-		if a.Outcome == "" || a.Outcome == ConcludedAccepted {
+		if a.Outcome == "" || a.Outcome == OutcomeAccepted {
 			return &a
 		}
 	}

@@ -22,7 +22,7 @@ type Claim struct {
 
 // MayTryAgain reports whether a new attempt at an instant could still help after
 // one that ended like this.
-func (c Claim) MayTryAgain(p Placing, at time.Time) bool {
+func (c Claim) MayTryAgain(p AttemptResult, at time.Time) bool {
 	return p.MayPass() && at.Sub(c.ClaimedAt) < SendWithin
 }
 
@@ -40,15 +40,15 @@ const takerLife = time.Minute
 
 // Life is what is stored of a proposal and its execution.
 type Life struct {
-	Proposal      Proposal `json:"proposal"`
-	Claim         *Claim   `json:"claim,omitempty"`         // nil: never claimed
-	Attempts      int      `json:"attempts,omitempty"`      // how many have a row
-	InDoubt       int      `json:"inDoubt,omitempty"`       // number of the attempt without a verdict; 0: none
-	AcceptedOrder string   `json:"acceptedOrder,omitempty"` // the exchange's order ID; empty: none accepted
-	Order         *Order   `json:"order,omitempty"`         // as recorded at the end
-	CancelledBy   string   `json:"cancelledBy,omitempty"`   // who asked to give it up
-	Tried         []Tried  `json:"tried,omitempty"`         // the last attempts, oldest first
-	Looked        []Looked `json:"looked,omitempty"`        // the last looks, oldest first
+	Proposal      Proposal      `json:"proposal"`
+	Claim         *Claim        `json:"claim,omitempty"`         // nil: never claimed
+	Attempts      int           `json:"attempts,omitempty"`      // how many have a row
+	InDoubt       int           `json:"inDoubt,omitempty"`       // number of the attempt without a verdict; 0: none
+	AcceptedOrder string        `json:"acceptedOrder,omitempty"` // the exchange's order ID; empty: none accepted
+	Order         *Order        `json:"order,omitempty"`         // as recorded at the end
+	CancelledBy   string        `json:"cancelledBy,omitempty"`   // who asked to give it up
+	Tried         []PastAttempt `json:"tried,omitempty"`         // the last attempts, oldest first
+	Looked        []PastLookup  `json:"looked,omitempty"`        // the last looks, oldest first
 }
 
 // DecidingAttempt is the one that decides a claim which an earlier run began:
@@ -80,18 +80,18 @@ func LookupPause(lookups int, wait time.Duration) time.Duration {
 
 const maxLookupPause = 30 * time.Second
 
-// Tried is one attempt as the records have it: Unknown while it is in doubt.
-type Tried struct {
-	Number  int       `json:"number"`
-	At      time.Time `json:"at"`
-	Placing Placing   `json:"placing"`
+// PastAttempt is one attempt as the records have it: Unknown while it is in doubt.
+type PastAttempt struct {
+	Number int           `json:"number"`
+	At     time.Time     `json:"at"`
+	Result AttemptResult `json:"placing"`
 }
 
-// Looked is one look for the order of an attempt.
-type Looked struct {
+// PastLookup is one look for the order of an attempt.
+type PastLookup struct {
 	Number int       `json:"number"`
 	At     time.Time `json:"at"`
-	Look   Look      `json:"look"`
+	Lookup Lookup    `json:"look"`
 }
 
 // Decision is the answer of preflight: the verdict, and the claim if it passed.

@@ -10,16 +10,16 @@ import (
 // What role orders is told to do, and what it brings back. Each is a row, or is
 // read from one.
 
-// Wish is a person's wish about an order of unknown fate: the order it is, or
+// Resolution is a person's word on an order of unknown fate: the order it is, or
 // that there is none.
-type Wish struct {
+type Resolution struct {
 	OrderID string // empty: there is none
 	Actor   string
 	Reason  string
 	Problem string // what stood against it before the rows were asked
 }
 
-// Reading is what role orders read at the exchange for a wish.
+// Reading is what role orders read at the exchange for a resolution.
 type Reading struct {
 	OrderID      string // that was asked for; empty: only the clock was
 	Order        *Order
@@ -45,14 +45,14 @@ type Sending struct {
 
 // Instead says what to answer instead of sending, after a lookup: what is there
 // already is adopted, and where looking up fails nothing is sent; nil sends.
-func (s Sending) Instead(l Look) *Placing {
+func (s Sending) Instead(l Lookup) *AttemptResult {
 	switch {
-	case l.Sighting == Found && len(l.Orders) == 1 && s.Plan.Matches(l.Orders[0]):
-		return &Placing{Reply: Accepted, Message: "was there already", Order: &l.Orders[0]}
-	case l.Sighting == Found:
-		return &Placing{Reply: Unknown, Message: fmt.Sprintf("the exchange has %d orders under this ID, not as planned", len(l.Orders))}
-	case l.Sighting != NotThere:
-		return &Placing{Reply: NotSent, Code: string(ExchangeUnavailable), Message: "looking first: " + l.Detail}
+	case l.Result == Found && len(l.Orders) == 1 && s.Plan.Matches(l.Orders[0]):
+		return &AttemptResult{Reply: Accepted, Message: "was there already", Order: &l.Orders[0]}
+	case l.Result == Found:
+		return &AttemptResult{Reply: Unknown, Message: fmt.Sprintf("the exchange has %d orders under this ID, not as planned", len(l.Orders))}
+	case l.Result != NotThere:
+		return &AttemptResult{Reply: NotSent, Code: string(ExchangeUnavailable), Message: "looking first: " + l.Detail}
 	}
 	return nil
 }

@@ -183,7 +183,7 @@ func (a *app) printReport(r proposalReport) {
 	}
 }
 
-func wordText(w workflows.WordView) string {
+func wordText(w workflows.ResolutionView) string {
 	what, became := "there is no order", "taken"
 	if w.OrderID != "" {
 		what = "it is order " + w.OrderID

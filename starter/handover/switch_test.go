@@ -39,7 +39,7 @@ func (d *desk) filled(c trade.Claim) {
 		Amount: amount, FilledAmount: amount, FilledAmountQuote: amount.Mul(price), FeeCurrency: "EUR", CreatedAt: at, UpdatedAt: at,
 		Fills: []trade.Fill{{ID: "fill-" + c.ProposalID, At: at, Amount: amount, Price: price, FeeCurrency: "EUR", Taker: true, Settled: true}},
 	}
-	require.NoError(d.t, d.store.RecordReply(ctx, c.Ref(), 1, trade.Placing{Reply: trade.Accepted, Order: &o}, "test"))
+	require.NoError(d.t, d.store.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
 	r, err := d.store.RecordOrder(ctx, c.Ref())
 	require.NoError(d.t, err)
 	require.Equal(d.t, trade.Executed, r.Status)

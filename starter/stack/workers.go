@@ -116,7 +116,7 @@ func (s *Stack) handedOver(role config.Role) []string {
 func (s *Stack) queues(role config.Role) []string {
 	account := s.opts.Config.Account
 	return map[config.Role][]string{
-		config.Proposals: {workflows.ProposalsQueue},
+		config.Proposals: {workflows.ProposalsQueue, workflows.UpkeepQueue},
 		config.Orders:    {workflows.OrdersQueue(account), workflows.FollowQueue(account)},
 		config.Scans:     {workflows.ScansQueueOf(account)},
 	}[role]

@@ -61,7 +61,7 @@ func isRefusal(status int) bool     { return isClientError(status) && !isRateLim
 // Classify says what a complete reply to POST /order proves. Accepted and
 // Refused need positive proof; whatever is not proof is Unknown. Code is the
 // exchange's errorCode only when it came with a status that fits it.
-func Classify(status int, body []byte) trade.Placing {
+func Classify(status int, body []byte) trade.AttemptResult {
 	fields, err := object(body)
 	if err != nil {
 		return unknown(httpCode(status), "reply is not a JSON object: "+err.Error())
@@ -77,15 +77,15 @@ func Classify(status int, body []byte) trade.Placing {
 	return unknown(httpCode(status), fmt.Sprintf("HTTP %d proves neither an order nor a refusal", status))
 }
 
-func classifyOrder(status int, body []byte) trade.Placing {
+func classifyOrder(status int, body []byte) trade.AttemptResult {
 	order, err := decodeOrder(body)
 	if err != nil {
 		return unknown(httpCode(status), "order in the reply is unusable: "+err.Error())
 	}
-	return trade.Placing{Reply: trade.Accepted, Order: &order}
+	return trade.AttemptResult{Reply: trade.Accepted, Order: &order}
 }
 
-func classifyError(status int, fields map[string]json.RawMessage) trade.Placing {
+func classifyError(status int, fields map[string]json.RawMessage) trade.AttemptResult {
 	code, ok := errorCode(fields)
 	message := fmt.Sprintf("HTTP %d: %s", status, text(fields["error"]))
 	if !ok {
@@ -98,7 +98,7 @@ func classifyError(status int, fields map[string]json.RawMessage) trade.Placing 
 		if !r.fits(status) {
 			return unknown(httpCode(status), fmt.Sprintf("errorCode %d does not go with %s", code, message))
 		}
-		return trade.Placing{Reply: r.reply, Code: strconv.Itoa(code), Message: message}
+		return trade.AttemptResult{Reply: r.reply, Code: strconv.Itoa(code), Message: message}
 	}
 	return unknown(strconv.Itoa(code), message)
 }
@@ -175,10 +175,10 @@ func text(raw json.RawMessage) string {
 
 func httpCode(status int) string { return "HTTP_" + strconv.Itoa(status) }
 
-func unknown(code, message string) trade.Placing {
-	return trade.Placing{Reply: trade.Unknown, Code: code, Message: clip(message)}
+func unknown(code, message string) trade.AttemptResult {
+	return trade.AttemptResult{Reply: trade.Unknown, Code: code, Message: clip(message)}
 }
 
-func notSent(code, message string) trade.Placing {
-	return trade.Placing{Reply: trade.NotSent, Code: code, Message: clip(message)}
+func notSent(code, message string) trade.AttemptResult {
+	return trade.AttemptResult{Reply: trade.NotSent, Code: code, Message: clip(message)}
 }

@@ -119,7 +119,7 @@ func TestLostReplyIsUnknownNotFailed(t *testing.T) {
 			s := newSocket(t, after)
 			c := newClient(t, s.url(), nil)
 			c.clock.remember(venueTime)
-			var placed trade.Placing
+			var placed trade.AttemptResult
 			// Where the time was over before the order had left, nothing was lost.
 			for c.timeout = time.Second; s.posts.Load() == 0 && c.timeout < time.Hour; c.timeout *= 2 {
 				placed = c.Place(ctx(t), limitPlan(), testID, venueTime.Add(time.Hour))

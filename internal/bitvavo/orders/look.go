@@ -17,16 +17,16 @@ import (
 // client order ID, and in open orders, orders and trades since then. NotThere
 // needs a clear no from all four; whatever is not a clear answer is
 // Inconclusive. It returns no error and recovers panics.
-func (c *Client) Look(ctx context.Context, what trade.Search) (look trade.Look) {
+func (c *Client) Look(ctx context.Context, what trade.Search) (look trade.Lookup) {
 	defer func() {
 		if p := recover(); p != nil {
-			look = trade.Look{Sighting: trade.Inconclusive, ExchangeTime: look.ExchangeTime, Detail: clip(fmt.Sprintf("panic while looking: %v", p))}
+			look = trade.Lookup{Result: trade.Inconclusive, ExchangeTime: look.ExchangeTime, Detail: clip(fmt.Sprintf("panic while looking: %v", p))}
 		}
 		look.Detail = c.keys.scrub(look.Detail)
 	}()
 	now, err := c.Time(ctx)
 	if err != nil {
-		return trade.Look{Sighting: trade.Inconclusive, Detail: clip(err.Error())}
+		return trade.Lookup{Result: trade.Inconclusive, Detail: clip(err.Error())}
 	}
 	look.ExchangeTime = now
 	s := search{client: c, market: what.Market, side: what.Side, id: what.ClientOrderID, known: what.Known}
@@ -38,7 +38,7 @@ func (c *Client) Look(ctx context.Context, what trade.Search) (look trade.Look) 
 	s.inOpenOrders(ctx)
 	s.inOrders(ctx, what.Since)
 	s.inTrades(ctx, what.Since)
-	look.Sighting, look.Orders, look.Detail = s.sighting(), s.orders, strings.Join(s.notes, "; ")
+	look.Result, look.Orders, look.Detail = s.sighting(), s.orders, strings.Join(s.notes, "; ")
 	return look
 }
 
@@ -57,7 +57,7 @@ type search struct {
 
 // sighting lets a find outweigh doubts, and a doubt outweigh any number of
 // empty lists.
-func (s *search) sighting() trade.Sighting {
+func (s *search) sighting() trade.LookupResult {
 	switch {
 	case len(s.orders) > 0:
 		return trade.Found

@@ -28,7 +28,7 @@ func newEmptyVenue(t *testing.T) *venue {
 	return v
 }
 
-func (v *venue) look(t *testing.T) trade.Look {
+func (v *venue) look(t *testing.T) trade.Lookup {
 	t.Helper()
 	return v.client.Look(ctx(t), searched(since))
 }
@@ -40,7 +40,7 @@ func searched(since time.Time) trade.Search {
 // An order that does not say which it is may be the one that is searched for,
 // unless it is known to be another's, or nobody's of ours.
 func TestAnOrderOfOursWithoutAClientOrderIDIsADoubt(t *testing.T) {
-	for list, want := range map[string]trade.Sighting{
+	for list, want := range map[string]trade.LookupResult{
 		orderJSON("o-9", "", "buy", "filled"):     trade.Inconclusive,
 		orderJSON("o-9", "", "sell", "filled"):    trade.NotThere,
 		orderJSON("o-known", "", "buy", "filled"): trade.NotThere,
@@ -50,7 +50,7 @@ func TestAnOrderOfOursWithoutAClientOrderIDIsADoubt(t *testing.T) {
 			v := newEmptyVenue(t)
 			v.on(where, says(200, `[`+list+`]`))
 			look := v.look(t)
-			require.Equal(t, want, look.Sighting, "%s in %s: %s", list, where, look.Detail)
+			require.Equal(t, want, look.Result, "%s in %s: %s", list, where, look.Detail)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestNotThereTakesFourClearAnswersAndTheExchangesClock(t *testing.T) {
 
 	look := v.look(t)
 
-	require.Equal(t, trade.NotThere, look.Sighting, look.Detail)
+	require.Equal(t, trade.NotThere, look.Result, look.Detail)
 	require.Equal(t, venueTime, look.ExchangeTime)
 	require.Empty(t, look.Orders)
 	byID := v.requests("GET /v2/order")
@@ -100,7 +100,7 @@ func TestOrderFoundByItsIDIsFoundWhateverTheListsSay(t *testing.T) {
 		v.on("GET /v2/orders", lists)
 		v.on("GET /v2/trades", lists)
 		look := v.look(t)
-		require.Equal(t, trade.Found, look.Sighting, look.Detail)
+		require.Equal(t, trade.Found, look.Result, look.Detail)
 		require.Len(t, look.Orders, 1)
 		require.Equal(t, "o-1", look.Orders[0].OrderID)
 		require.Len(t, look.Orders[0].Fills, 2)
@@ -113,7 +113,7 @@ func TestOrderInAnyListIsFoundAlthoughTheIDIsUnknown(t *testing.T) {
 			v := newEmptyVenue(t)
 			v.on(list, says(200, `[`+orderJSON("o-1", id, "buy", "new")+`]`))
 			look := v.look(t)
-			require.Equal(t, trade.Found, look.Sighting, list)
+			require.Equal(t, trade.Found, look.Result, list)
 			require.Len(t, look.Orders, 1)
 		}
 	}
@@ -129,7 +129,7 @@ func TestTwoOrdersUnderOneIDAreBothReported(t *testing.T) {
 
 	look := v.look(t)
 
-	require.Equal(t, trade.Found, look.Sighting)
+	require.Equal(t, trade.Found, look.Result)
 	require.Len(t, look.Orders, 2)
 	require.Equal(t, "o-1", look.Orders[0].OrderID)
 	require.Equal(t, "o-2", look.Orders[1].OrderID)
@@ -146,7 +146,7 @@ func TestOrderSeenOnlyInATradeIsFetchedByItsOrderID(t *testing.T) {
 		says(404, none)(w, r)
 	})
 	look := v.look(t)
-	require.Equal(t, trade.Found, look.Sighting, look.Detail)
+	require.Equal(t, trade.Found, look.Result, look.Detail)
 	require.Len(t, look.Orders, 1)
 }
 
@@ -154,7 +154,7 @@ func TestTradeWhoseOrderCannotBeFetchedIsInconclusive(t *testing.T) {
 	v := newEmptyVenue(t)
 	v.on("GET /v2/trades", says(200, `[`+tradeJSON("t-1", "o-1", testID.String())+`]`))
 	look := v.look(t)
-	require.Equal(t, trade.Inconclusive, look.Sighting)
+	require.Equal(t, trade.Inconclusive, look.Result)
 	require.Contains(t, look.Detail, "o-1")
 }
 
@@ -186,7 +186,7 @@ func TestNoClearAnswerIsNeverAnAbsence(t *testing.T) {
 			v := newEmptyVenue(t)
 			v.on(route, reply)
 			look := v.look(t)
-			require.Equal(t, trade.Inconclusive, look.Sighting, "%s: %s: %s", route, name, look.Detail)
+			require.Equal(t, trade.Inconclusive, look.Result, "%s: %s: %s", route, name, look.Detail)
 			require.NotEmpty(t, look.Detail)
 			require.Equal(t, venueTime, look.ExchangeTime)
 		}
@@ -197,7 +197,7 @@ func TestNotFoundIsBelievedByItsCodeWithEitherStatus(t *testing.T) {
 	for _, status := range []int{400, 404} {
 		v := newEmptyVenue(t)
 		v.on("GET /v2/order", says(status, none))
-		require.Equal(t, trade.NotThere, v.look(t).Sighting)
+		require.Equal(t, trade.NotThere, v.look(t).Result)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestAnswerAboutAnotherOrderIsInconclusive(t *testing.T) {
 	} {
 		v := newEmptyVenue(t)
 		v.on("GET /v2/order", says(200, reply))
-		require.Equal(t, trade.Inconclusive, v.look(t).Sighting)
+		require.Equal(t, trade.Inconclusive, v.look(t).Result)
 	}
 }
 
@@ -217,21 +217,21 @@ func TestListOfAnotherMarketIsInconclusive(t *testing.T) {
 	for _, route := range []string{"GET /v2/ordersOpen", "GET /v2/orders"} {
 		v := newEmptyVenue(t)
 		v.on(route, says(200, `[`+foreign+`]`))
-		require.Equal(t, trade.Inconclusive, v.look(t).Sighting, route)
+		require.Equal(t, trade.Inconclusive, v.look(t).Result, route)
 	}
 }
 
 func TestListsThatBeginInTheFutureProveNothing(t *testing.T) {
 	v := newEmptyVenue(t)
 	look := v.client.Look(ctx(t), searched(venueTime.Add(time.Second)))
-	require.Equal(t, trade.Inconclusive, look.Sighting)
+	require.Equal(t, trade.Inconclusive, look.Result)
 }
 
 func TestLookWithoutTheExchangesClockIsInconclusive(t *testing.T) {
 	v := newEmptyVenue(t)
 	v.on("GET /v2/time", says(503, ``))
 	look := v.look(t)
-	require.Equal(t, trade.Inconclusive, look.Sighting)
+	require.Equal(t, trade.Inconclusive, look.Result)
 	require.True(t, look.ExchangeTime.IsZero())
 	require.Empty(t, v.requests("GET /v2/order"))
 }
@@ -239,7 +239,7 @@ func TestLookWithoutTheExchangesClockIsInconclusive(t *testing.T) {
 func TestPanickingLookIsInconclusive(t *testing.T) {
 	c := newClient(t, "http://exchange/v2", tripper(func(*http.Request) (*http.Response, error) { panic(errors.New(testSecret)) }))
 	look := c.Look(ctx(t), searched(since))
-	require.Equal(t, trade.Inconclusive, look.Sighting)
+	require.Equal(t, trade.Inconclusive, look.Result)
 	require.Contains(t, look.Detail, "panic")
 	require.NotContains(t, look.Detail, testSecret)
 }

@@ -171,6 +171,6 @@ func TestOurTradeOnTheLastPageIsSeen(t *testing.T) {
 		many(w, r)
 	})
 	look := v.look(t)
-	require.Equal(t, trade.Inconclusive, look.Sighting, "a trade of ours whose order is unknown")
+	require.Equal(t, trade.Inconclusive, look.Result, "a trade of ours whose order is unknown")
 	require.Contains(t, look.Detail, "t-0")
 }

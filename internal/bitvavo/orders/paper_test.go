@@ -50,13 +50,13 @@ func (p *paperVenue) fault(kind, rest string) {
 	require.Less(p.t, resp.StatusCode, 300)
 }
 
-func (p *paperVenue) place(plan trade.Plan, id uuid.UUID) trade.Placing {
+func (p *paperVenue) place(plan trade.Plan, id uuid.UUID) trade.AttemptResult {
 	now, err := p.client.Now(ctx(p.t))
 	require.NoError(p.t, err)
 	return p.client.Place(ctx(p.t), plan, id, now.Add(trade.AccessWindow))
 }
 
-func (p *paperVenue) look(id uuid.UUID) trade.Look {
+func (p *paperVenue) look(id uuid.UUID) trade.Lookup {
 	return p.client.Look(ctx(p.t), trade.Search{Market: "BTC-EUR", Side: trade.Buy, ClientOrderID: id, Since: p.now.Add(-10 * time.Minute)})
 }
 
@@ -74,7 +74,7 @@ func resting() trade.Plan {
 
 func TestPaperFillsAnOrderAndEveryReadShowsIt(t *testing.T) {
 	p, id := newPaperVenue(t), uuid.New()
-	require.Equal(t, trade.NotThere, p.look(id).Sighting)
+	require.Equal(t, trade.NotThere, p.look(id).Result)
 
 	placed := p.place(aboveMarket(), id)
 
@@ -82,7 +82,7 @@ func TestPaperFillsAnOrderAndEveryReadShowsIt(t *testing.T) {
 	require.Equal(t, trade.OrderStatus("filled"), placed.Order.Status)
 	require.True(t, aboveMarket().Matches(*placed.Order))
 	look := p.look(id)
-	require.Equal(t, trade.Found, look.Sighting, look.Detail)
+	require.Equal(t, trade.Found, look.Result, look.Detail)
 	require.Len(t, look.Orders, 1)
 	require.True(t, look.Orders[0].Settled())
 	fills, err := p.client.Trades(ctx(t), "BTC-EUR", p.now.Add(-time.Minute))
@@ -143,14 +143,14 @@ func TestPaperRefusesASignatureThatHasEnded(t *testing.T) {
 
 	require.Equal(t, trade.Unknown, placed.Reply)
 	require.Equal(t, "304", placed.Code)
-	require.Equal(t, trade.NotThere, p.look(id).Sighting)
+	require.Equal(t, trade.NotThere, p.look(id).Result)
 }
 
 func TestPaperFaultsAreUnknownAndALookTellsTheTruth(t *testing.T) {
 	for _, c := range []struct {
 		kind, rest string
 		want       trade.Reply
-		sighting   trade.Sighting
+		sighting   trade.LookupResult
 	}{
 		{"accept-then-drop", ``, trade.Unknown, trade.Found},
 		{"drop-before", ``, trade.Unknown, trade.NotThere},
@@ -169,7 +169,7 @@ func TestPaperFaultsAreUnknownAndALookTellsTheTruth(t *testing.T) {
 		placed := p.place(aboveMarket(), id)
 		require.Equal(t, c.want, placed.Reply, "%s%s: %s", c.kind, c.rest, placed.Message)
 		look := p.look(id)
-		require.Equal(t, c.sighting, look.Sighting, "%s%s: %s", c.kind, c.rest, look.Detail)
+		require.Equal(t, c.sighting, look.Result, "%s%s: %s", c.kind, c.rest, look.Detail)
 		require.LessOrEqual(t, len(look.Orders), 1)
 	}
 }

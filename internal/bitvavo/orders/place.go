@@ -33,7 +33,7 @@ const (
 // Place sends plan at most once and says what is known of it; it returns no
 // error that somebody might retry. The signature ends at deadline, an instant
 // on the exchange's clock; past it nothing is sent.
-func (c *Client) Place(ctx context.Context, plan trade.Plan, clientOrderID uuid.UUID, deadline time.Time) (placed trade.Placing) {
+func (c *Client) Place(ctx context.Context, plan trade.Plan, clientOrderID uuid.UUID, deadline time.Time) (placed trade.AttemptResult) {
 	defer func() {
 		if p := recover(); p != nil {
 			placed = unknown(CodePanic, fmt.Sprintf("panic while placing: %v", p))
@@ -62,7 +62,7 @@ func (c *Client) Place(ctx context.Context, plan trade.Plan, clientOrderID uuid.
 }
 
 // post is the one place where money can move. left is the time until deadline.
-func (c *Client) post(ctx context.Context, body []byte, deadline time.Time, left time.Duration) trade.Placing {
+func (c *Client) post(ctx context.Context, body []byte, deadline time.Time, left time.Duration) trade.AttemptResult {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var line connection
@@ -106,7 +106,7 @@ func (l *connection) trace() *httptrace.ClientTrace {
 func (l *connection) untouched() bool { return l.wanted.Load() && !l.got.Load() }
 
 // confirm demotes an acceptance of something that was not asked for.
-func confirm(placed trade.Placing, plan trade.Plan, id uuid.UUID) trade.Placing {
+func confirm(placed trade.AttemptResult, plan trade.Plan, id uuid.UUID) trade.AttemptResult {
 	if placed.Reply != trade.Accepted {
 		return placed
 	}

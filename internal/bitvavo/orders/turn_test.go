@@ -60,7 +60,7 @@ func TestWithoutATurnNothingIsSent(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnavailable)
 	require.ErrorIs(t, err, rate.ErrNoTurn)
 	require.Empty(t, v.requests("GET /v2/balance"))
-	require.Equal(t, trade.Inconclusive, v.client.Look(ctx(t), searched(venueTime)).Sighting)
+	require.Equal(t, trade.Inconclusive, v.client.Look(ctx(t), searched(venueTime)).Result)
 }
 
 func TestWhatAReplySaysOfTheBudget(t *testing.T) {

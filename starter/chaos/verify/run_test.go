@@ -187,7 +187,7 @@ func (w *world) record(c trade.Claim, orderID string) {
 	require.Equal(w.t, trade.Executed, r.Status)
 }
 
-func (w *world) attempt(c trade.Claim, number int, want trade.Reply) trade.Placing {
+func (w *world) attempt(c trade.Claim, number int, want trade.Reply) trade.AttemptResult {
 	w.t.Helper()
 	placing, err := w.act.PlaceOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: number})
 	require.NoError(w.t, err)
@@ -313,8 +313,8 @@ func (w *world) lost() {
 	require.NoError(w.t, err)
 	f, err = w.store.Conclude(ctx, c.Ref(), 1)
 	require.NoError(w.t, err)
-	require.Equal(w.t, trade.ConcludedAccepted, f.Verdict)
-	w.record(c, f.Placing.Order.OrderID)
+	require.Equal(w.t, trade.OutcomeAccepted, f.Outcome)
+	w.record(c, f.Result.Order.OrderID)
 }
 
 // neverPlaced has four claims without an order: one that was never begun, one
@@ -324,7 +324,7 @@ func (w *world) neverPlaced() {
 	c := w.claim("p-void", false)
 	f, err := w.store.Conclude(ctx, c.Ref(), 1)
 	require.NoError(w.t, err)
-	require.Equal(w.t, trade.ConcludedVoid, f.Verdict)
+	require.Equal(w.t, trade.OutcomeVoid, f.Outcome)
 	w.fail(c)
 	claims := map[string]trade.Claim{}
 	for _, p := range []struct {
@@ -342,18 +342,18 @@ func (w *world) neverPlaced() {
 	w.denied(claims["p-word"])
 	w.lookup(claims["p-absent"], "")
 	w.pass(lag)
-	w.lookup(claims["p-absent"], trade.ConcludedAbsent)
+	w.lookup(claims["p-absent"], trade.OutcomeAbsent)
 	w.fail(claims["p-absent"])
 }
 
 // lookup looks for the first attempt's order and concludes as far as it can.
-func (w *world) lookup(c trade.Claim, want trade.Conclusion) {
+func (w *world) lookup(c trade.Claim, want trade.Outcome) {
 	w.t.Helper()
 	_, err := w.act.FindOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: 1})
 	require.NoError(w.t, err)
 	f, err := w.store.Conclude(ctx, c.Ref(), 1)
 	require.NoError(w.t, err)
-	require.Equal(w.t, want, f.Verdict)
+	require.Equal(w.t, want, f.Outcome)
 }
 
 // denied has a person say that there is no order.
@@ -361,7 +361,7 @@ func (w *world) denied(c trade.Claim) {
 	w.t.Helper()
 	_, err := w.act.ReadOrder(ctx, activities.OrderInput{Claim: c.Ref()})
 	require.NoError(w.t, err)
-	problem, err := w.store.Resolve(ctx, c.Ref(), 1, trade.Wish{Actor: "anna", Reason: "asked the exchange"})
+	problem, err := w.store.Resolve(ctx, c.Ref(), 1, trade.Resolution{Actor: "anna", Reason: "asked the exchange"})
 	require.NoError(w.t, err)
 	require.Empty(w.t, problem)
 	w.fail(c)

@@ -17,65 +17,65 @@ const (
 	Unknown  Reply = "unknown"
 )
 
-// Placing is the result of one attempt.
-type Placing struct {
+// AttemptResult is the result of one attempt.
+type AttemptResult struct {
 	Reply   Reply  `json:"reply"`
 	Code    string `json:"code,omitempty"`    // the exchange's errorCode, or one of ours
 	Message string `json:"message,omitempty"` // for people
 	Order   *Order `json:"order,omitempty"`   // set when accepted
 }
 
-// Conclusion is the verdict a transaction has given an attempt. The empty one
-// is an attempt still in doubt.
-type Conclusion string
+// Outcome is what became of an attempt, as a transaction has concluded. The
+// empty one is an attempt still in doubt.
+type Outcome string
 
-// The conclusions. Void is an attempt that was closed before it began, Absent
+// The outcomes. Void is an attempt that was closed before it began, Absent
 // one that the exchange was seen not to have.
 const (
-	ConcludedAccepted Conclusion = "accepted"
-	ConcludedRefused  Conclusion = "refused"
-	ConcludedNotSent  Conclusion = "not_sent"
-	ConcludedAbsent   Conclusion = "absent"
-	ConcludedVoid     Conclusion = "void"
+	OutcomeAccepted Outcome = "accepted"
+	OutcomeRefused  Outcome = "refused"
+	OutcomeNotSent  Outcome = "not_sent"
+	OutcomeAbsent   Outcome = "absent"
+	OutcomeVoid     Outcome = "void"
 )
 
-// Conclusive turns a sure reply into its conclusion. Unknown has none, nor has
+// Outcome is that of a sure reply. Unknown has none, nor has
 // an acceptance that does not say which order it accepted.
-func (p Placing) Conclusive() Conclusion {
+func (p AttemptResult) Outcome() Outcome {
 	switch {
 	case p.Reply == Accepted && p.Order != nil && p.Order.OrderID != "":
-		return ConcludedAccepted
+		return OutcomeAccepted
 	case p.Reply == Refused:
-		return ConcludedRefused
+		return OutcomeRefused
 	case p.Reply == NotSent:
-		return ConcludedNotSent
+		return OutcomeNotSent
 	}
 	return ""
 }
 
-// Sighting is what a look for an order at the exchange showed.
-type Sighting string
+// LookupResult is what a lookup of an order at the exchange showed.
+type LookupResult string
 
-// The sightings. Inconclusive is the default: an answer that does not surely
+// The results of a lookup. Inconclusive is the default: an answer that does not surely
 // say "here" or "nowhere" says nothing.
 const (
-	Found        Sighting = "found"
-	NotThere     Sighting = "not_there"
-	Inconclusive Sighting = "inconclusive"
+	Found        LookupResult = "found"
+	NotThere     LookupResult = "not_there"
+	Inconclusive LookupResult = "inconclusive"
 )
 
-// Look is one look for the order of an execution: by client order ID, and
+// Lookup is one search for the order of an execution: by client order ID, and
 // cross-checked with open orders, orders and trades.
-type Look struct {
-	Sighting     Sighting  `json:"sighting"`
-	Orders       []Order   `json:"orders,omitempty"` // found; more than one is an alarm
-	ExchangeTime time.Time `json:"exchangeTime"`     // the exchange's own clock, read before the look
-	Detail       string    `json:"detail,omitempty"` // for people: what was asked, why it is inconclusive
+type Lookup struct {
+	Result       LookupResult `json:"sighting"`
+	Orders       []Order      `json:"orders,omitempty"` // found; more than one is an alarm
+	ExchangeTime time.Time    `json:"exchangeTime"`     // the exchange's own clock, read before the search
+	Detail       string       `json:"detail,omitempty"` // for people: what was asked, why it is inconclusive
 }
 
 // shows reports whether the look saw an order. A find without one shows
 // nothing.
-func (l Look) shows() bool { return l.Sighting == Found && len(l.Orders) > 0 }
+func (l Lookup) shows() bool { return l.Result == Found && len(l.Orders) > 0 }
 
 // Failure is why an execution ended without an order.
 type Failure struct {
@@ -99,10 +99,10 @@ var settled = map[string]bool{
 
 // MayPass reports whether a new attempt could still place what this one surely
 // did not send.
-func (p Placing) MayPass() bool { return p.Reply == NotSent && !settled[p.Code] }
+func (p AttemptResult) MayPass() bool { return p.Reply == NotSent && !settled[p.Code] }
 
 // Failure says what an attempt that placed nothing means for its execution.
-func (p Placing) Failure() Failure {
+func (p AttemptResult) Failure() Failure {
 	switch {
 	case p.Reply == Refused, p.Code == CodeInvalidPlan:
 		return Failure{Code: ExchangeRefused, ExchangeCode: p.Code, Message: p.Message}
@@ -122,24 +122,24 @@ type Attempt struct {
 	BegunBy   string
 	Code      string // what the exchange said
 	Message   string
-	Outcome   Conclusion // empty: in doubt
-	OrderID   string     // set when accepted
+	Outcome   Outcome // empty: in doubt
+	OrderID   string  // set when accepted
 }
 
 // Result is what is known of the attempt: unknown while it is in doubt.
-func (a Attempt) Result() Placing {
-	p := Placing{Reply: Unknown, Code: a.Code, Message: a.Message}
+func (a Attempt) Result() AttemptResult {
+	p := AttemptResult{Reply: Unknown, Code: a.Code, Message: a.Message}
 	switch a.Outcome {
-	case ConcludedAccepted:
+	case OutcomeAccepted:
 		p.Reply, p.Order = Accepted, &Order{OrderID: a.OrderID}
-	case ConcludedRefused:
+	case OutcomeRefused:
 		p.Reply = Refused
-	case ConcludedNotSent:
+	case OutcomeNotSent:
 		p.Reply = NotSent
-	case ConcludedVoid:
-		p = Placing{Reply: NotSent, Code: string(ExchangeUnavailable), Message: "the attempt never began"}
-	case ConcludedAbsent:
-		p = Placing{Reply: NotSent, Code: string(OrderAbsent), Message: "the exchange has no such order"}
+	case OutcomeVoid:
+		p = AttemptResult{Reply: NotSent, Code: string(ExchangeUnavailable), Message: "the attempt never began"}
+	case OutcomeAbsent:
+		p = AttemptResult{Reply: NotSent, Code: string(OrderAbsent), Message: "the exchange has no such order"}
 		if said := strings.TrimSpace(a.Code + " " + a.Message); said != "" {
 			p.Message += "; it had said: " + said
 		}
@@ -148,9 +148,9 @@ func (a Attempt) Result() Placing {
 }
 
 // says reports whether the attempt's outcome is what a person wishes.
-func (a Attempt) says(w Wish) bool {
+func (a Attempt) says(w Resolution) bool {
 	if w.OrderID == "" {
-		return a.Outcome == ConcludedAbsent
+		return a.Outcome == OutcomeAbsent
 	}
-	return a.Outcome == ConcludedAccepted && a.OrderID == w.OrderID
+	return a.Outcome == OutcomeAccepted && a.OrderID == w.OrderID
 }
