@@ -13,9 +13,11 @@ import (
 	"interlock/workflows"
 )
 
-// disturbers carry out each kind. An error means that it did not strike, and
-// may be tried again.
-var disturbers = map[Kind]func(*campaign, context.Context, Disturbance) error{
+// disturber carries out one kind. An error means that it did not strike, and may
+// be tried again.
+type disturber = func(*campaign, context.Context, Disturbance) error
+
+var disturbers = withForgers(map[Kind]disturber{
 	KillWorker:      (*campaign).killWorker,
 	FreezeWorker:    (*campaign).freezeWorker,
 	ResetWorkflow:   (*campaign).resetWorkflow,
@@ -29,7 +31,7 @@ var disturbers = map[Kind]func(*campaign, context.Context, Disturbance) error{
 	Halt:            (*campaign).halt,
 	MoveClock:       (*campaign).moveClock,
 	DeliverTwice:    (*campaign).deliverTwice,
-}
+})
 
 // breakAll drives the proposals and disturbs everything as planned. It returns
 // when every disturbance is over; proposals may still be asked for.

@@ -27,6 +27,8 @@ func (a *app) chaos() *cobra.Command {
 role, and sends proposals through it while the exchange misbehaves, workers are
 killed and frozen, workflows are reset, terminated and deleted, and database,
 Temporal and exchange are killed; Temporal is also set back to an older copy.
+A forger who reaches Temporal and nothing else calls our activities, answers for
+them, starts our workflows and sends them what nobody wrote.
 When all is calm again and has settled, an independent checker compares the
 exchange's ledger with our tables and audit, and both with what a webhook heard
 that is told everything and fails one time in five.
