@@ -11,6 +11,7 @@ import (
 
 	"interlock/activities/notify"
 	"interlock/activities/scans"
+	"interlock/starter/chaos/forgery"
 )
 
 // registry notes names, and panics at a way to register that it does not know.
@@ -57,4 +58,15 @@ func TestEachRoleHostsTheseActivitiesAndNoOthers(t *testing.T) {
 	for _, r := range []registry{place, follow, looks, tell, upkeep} {
 		require.Empty(t, r.workflows)
 	}
+}
+
+// Whatever is registered is forged in campaigns.
+func TestTheForgerCallsEveryActivityAndStartsEveryWorkflow(t *testing.T) {
+	var all registry
+	registerProposals(&all, nil, nil, nil)
+	registerOrders(&all, &all, ordersHost{})
+	registerScans(&all, &scans.Activities{})
+	registerNotify(&all, &notify.Activities{})
+	require.ElementsMatch(t, all.activities, forgery.Activities())
+	require.ElementsMatch(t, all.workflows, forgery.Workflows())
 }

@@ -33,6 +33,7 @@ func withForgers(list map[Kind]disturber) map[Kind]disturber {
 	list[ForgeSignals] = forged((*forgery.Forger).Signal)
 	list[ForgeUpdates] = forged((*forgery.Forger).Update)
 	list[FloodRefreshes] = forged((*forgery.Forger).Flood)
+	list[LieToWorkflows] = counted(LieToWorkflows, (*forgery.Forger).Lie)
 	for _, activity := range forgery.Activities() {
 		list[forgedCall(activity)] = counted(forgedCall(activity), func(f *forgery.Forger, ctx context.Context, r *rand.Rand) (map[string]int, error) {
 			return f.Call(ctx, r, activity)

@@ -16,6 +16,7 @@ const (
 	ForgeSignals   Kind = "forged signals"
 	ForgeUpdates   Kind = "forged updates"
 	FloodRefreshes Kind = "flood of refreshes"
+	LieToWorkflows Kind = "liar on queue proposals"
 )
 
 func forgedCall(activity string) Kind  { return Kind("forged call of " + activity) }
@@ -34,6 +35,7 @@ func forgeries() []wave {
 	list := []wave{
 		{ForgeExecution, 8, 0.1, 0.95}, {ForgeResult, 10, 0.1, 0.95}, {ForgeFailure, 6, 0.1, 0.95}, {ForgeHeartbeat, 2, 0.1, 0.95},
 		{ForgeSignals, 4, 0.1, 0.95}, {ForgeUpdates, 4, 0.1, 0.95}, {FloodRefreshes, 2, 0.2, 0.8},
+		{LieToWorkflows, 3, 0.15, 0.9},
 	}
 	for _, activity := range forgery.Activities() {
 		list = append(list, wave{forgedCall(activity), 1, 0.15, 0.95})

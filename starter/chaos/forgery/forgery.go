@@ -1,16 +1,17 @@
 // Package forgery is an attacker who reaches the Temporal of a campaign and
 // nothing else: no database, no key, no token. It calls every activity on every
-// queue with copies of what it finds in histories, changed; completes and fails
-// what others are doing; starts workflows with made-up input, and sends what
-// nobody would send. It decides what is forged, and refuses to know what may
-// come of it: the checker of the campaign says that.
+// queue with changed copies of what it finds in histories; completes and fails
+// what others are doing; carries proposals on with local activities that lie;
+// starts workflows with made-up input, and sends what nobody would send. It
+// decides what is forged, and refuses to know what may come of it: the checker
+// of the campaign says that.
 //
 // It leaves out what anybody who reaches Temporal may do, since that is no
 // forgery and only changes what the campaign expects to be executed: a
-// well-written execute or cancel of an open proposal. It also leaves out
-// what only denies service, which nobody but Temporal can refuse: hosting our
-// queues, answering under the IDs of our workflows, terminating them without
-// end, and removing schedules.
+// well-written execute or cancel of an open proposal. It also leaves out what
+// only denies service, which nobody but Temporal can refuse: keeping our queues
+// busy or the IDs of our workflows taken, terminating them without end, and
+// removing schedules.
 package forgery
 
 import (

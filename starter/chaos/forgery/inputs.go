@@ -109,8 +109,8 @@ func verified(o object) object {
 	return without(o, "", "verified", true, "identity", "olga", "confirmedBy", []string{"olga", "anna"})
 }
 
-// tampered is a claim of something bigger elsewhere, under another ID and at
-// another time.
+// tampered is a claim of something bigger elsewhere; sometimes also under
+// another ID and at another time.
 func tampered(r *rand.Rand, c object, now time.Time) object {
 	plan, _ := c["plan"].(object)
 	market := "ETH-EUR"
@@ -120,7 +120,14 @@ func tampered(r *rand.Rand, c object, now time.Time) object {
 	bigger := without(plan, "amountQuote", "market", market, "amount", "2.5", "orderType", "market")
 	delete(bigger, "price")
 	delete(bigger, "timeInForce")
-	return without(c, "", "plan", bigger, "clientOrderId", id(r), "claimedAt", now.Add(time.Minute), "untried", true)
+	forged := without(c, "", "plan", bigger, "untried", true)
+	if r.IntN(3) == 0 {
+		forged["clientOrderId"] = id(r)
+	}
+	if r.IntN(3) == 0 {
+		forged["claimedAt"] = now.Add(time.Minute)
+	}
+	return forged
 }
 
 // without is a copy that lacks one field, and has others.
