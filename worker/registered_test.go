@@ -63,7 +63,8 @@ func TestEachRoleHostsTheseActivitiesAndNoOthers(t *testing.T) {
 // Whatever is registered is forged in campaigns.
 func TestTheForgerCallsEveryActivityAndStartsEveryWorkflow(t *testing.T) {
 	var all registry
-	registerProposals(&all, nil, nil, nil)
+	registerProposals(&all, nil, nil)
+	registerUpkeep(&all, nil, nil)
 	registerOrders(&all, &all, ordersHost{})
 	registerScans(&all, &scans.Activities{})
 	registerNotify(&all, &notify.Activities{})

@@ -89,25 +89,35 @@ type execution struct {
 // counts how each step was answered.
 func forgedExecution(ctx workflow.Context, in execution) (map[string]int, error) {
 	answers := map[string]int{}
-	step := func(queue, activity string, input, out any) bool {
-		err := begin(ctx, call{queue, activity, input}).Get(ctx, out)
+	note := func(activity string, err error) bool {
 		answers[activity+": "+answer(err)]++
 		return err == nil
 	}
 	r := rand.New(rand.NewPCG(in.Seed, uint64(workflow.Now(ctx).UnixNano())))
 	if claim, is := in.Doubt["claim"].(object); is {
-		step(workflows.ProposalsQueue, proposals.Resolve, denied(in.Doubt, workflow.Now(ctx)), nil)
-		step(workflows.ProposalsQueue, proposals.FailExecution, object{"claim": claim, "failure": object{"code": "ORDER_ABSENT"}}, nil)
-		in.Proposals = append([]string{text(claim, "proposalId")}, in.Proposals...)
+		for _, c := range []call{
+			{workflows.ProposalsQueue, proposals.Resolve, denied(in.Doubt, workflow.Now(ctx))},
+			{workflows.ProposalsQueue, proposals.FailExecution, object{"claim": claim, "failure": object{"code": "ORDER_ABSENT"}}},
+		} {
+			note(c.Activity, begin(ctx, c).Get(ctx, nil))
+		}
+		in.Proposals = append(in.Proposals, text(claim, "proposalId"))
 	}
+	var asked, placed []workflow.Future
 	for _, proposal := range in.Proposals {
+		asked = append(asked, begin(ctx, call{workflows.ProposalsQueue, proposals.Preflight, request(id(r), proposal)}))
+	}
+	for _, f := range asked {
 		var decided struct {
 			Claim object `json:"claim"`
 		}
-		if step(workflows.ProposalsQueue, proposals.Preflight, request(id(r), proposal), &decided) && decided.Claim != nil {
-			next := number(decided.Claim, "nextAttempt", 1)
-			step(workflows.OrdersQueue(in.Account), orders.PlaceOrder, attempt(tampered(r, decided.Claim, workflow.Now(ctx)), next), nil)
+		if note(proposals.Preflight, f.Get(ctx, &decided)) && decided.Claim != nil {
+			other := attempt(tampered(r, decided.Claim, workflow.Now(ctx)), number(decided.Claim, "nextAttempt", 1))
+			placed = append(placed, begin(ctx, call{workflows.OrdersQueue(in.Account), orders.PlaceOrder, other}))
 		}
+	}
+	for _, f := range placed {
+		note(orders.PlaceOrder, f.Get(ctx, nil))
 	}
 	return answers, nil
 }

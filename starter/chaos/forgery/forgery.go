@@ -57,7 +57,7 @@ func Workflows() []string {
 func Queues(account string) []string {
 	return []string{
 		workflows.ProposalsQueue, workflows.OrdersQueue(account), workflows.FollowQueue(account),
-		workflows.ScansQueueOf(account), workflows.ScansQueue, workflows.NotifyQueue,
+		workflows.ScansQueueOf(account), workflows.ScansQueue, workflows.NotifyQueue, workflows.UpkeepQueue,
 	}
 }
 
@@ -160,6 +160,8 @@ func home(activity, account string) string {
 		return workflows.ScansQueueOf(account)
 	case notify.DueRules, notify.Deliver:
 		return workflows.NotifyQueue
+	case proposals.StartProposal, proposals.Sweep:
+		return workflows.UpkeepQueue
 	}
 	return workflows.ProposalsQueue
 }
