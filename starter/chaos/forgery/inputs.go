@@ -33,14 +33,14 @@ func (l loot) tailored(r *rand.Rand, activity string) []any {
 	case proposals.Preflight:
 		return []any{verified(request(id(r), l.anyProposal(r)))}
 	case proposals.Cancel: // of an open one, it would be a cancel like any other
-		return []any{object{"proposalId": oneOf(r, l.over, "nobody"), "actor": Actor, "reason": "because"}, object{"proposalId": "nobody"}}
+		return []any{object{"proposalId": oneOf(r, l.over), "actor": Actor, "reason": "because"}, object{"proposalId": "nobody"}}
 	case proposals.StoreOverride:
 		return []any{object{"via": "api", "override": verified(object{
 			"id": id(r), "proposalId": l.anyProposal(r), "cooldown": true, "antiFlip": true, "actor": Actor, "reason": "because",
 			"expiresAt": time.Now().Add(24 * time.Hour),
 		})}}
 	case proposals.StartProposal:
-		return []any{object{"proposalId": oneOf(r, l.over, "nobody"), "actor": Actor, "execute": true}, object{"proposalId": l.anyProposal(r), "actor": Actor}}
+		return []any{object{"proposalId": oneOf(r, l.over), "actor": Actor, "execute": true}, object{"proposalId": l.anyProposal(r), "actor": Actor}}
 	case proposals.Sweep, orders.Reconcile:
 		return []any{nil}
 	case notify.DueRules:
@@ -59,7 +59,7 @@ func (l loot) tailored(r *rand.Rand, activity string) []any {
 // aboutClaim are inputs about an execution: another plan, other orders, other
 // times than it has.
 func (l loot) aboutClaim(r *rand.Rand, activity string, c object) []any {
-	next, order := number(c, "nextAttempt", 1), l.order(r)
+	next, order := nextAttempt(c), l.order(r)
 	switch activity {
 	case proposals.Conclude:
 		return []any{attempt(c, next), attempt(tampered(r, c, time.Now()), next), attempt(c, next+1)}
@@ -96,7 +96,7 @@ func (l loot) doubt(r *rand.Rand, c object) object {
 	if d, is := some(r, l.doubts); is {
 		return d
 	}
-	return attempt(c, number(c, "nextAttempt", 1))
+	return attempt(c, nextAttempt(c))
 }
 
 // request asks preflight for a claim.
@@ -162,7 +162,7 @@ func (l loot) order(r *rand.Rand) object {
 }
 
 func (l loot) anyProposal(r *rand.Rand) string {
-	return pick(r, []string{oneOf(r, l.open, "nobody"), oneOf(r, l.free, "nobody"), oneOf(r, l.over, "nobody")})
+	return pick(r, []string{oneOf(r, l.open), oneOf(r, l.free), oneOf(r, l.over)})
 }
 
 // scan is one input for every step of a scan that nobody has scheduled.
@@ -177,11 +177,12 @@ func (l loot) scan(r *rand.Rand) object {
 	}
 }
 
-func oneOf(r *rand.Rand, list []string, none string) string {
+// oneOf is an ID from a list; that of nothing when it is empty.
+func oneOf(r *rand.Rand, list []string) string {
 	if v, is := some(r, list); is {
 		return v
 	}
-	return none
+	return "nobody"
 }
 
 func id(r *rand.Rand) string {
