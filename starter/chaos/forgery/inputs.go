@@ -1,6 +1,7 @@
 package forgery
 
 import (
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -64,7 +65,7 @@ func (l loot) aboutClaim(r *rand.Rand, activity string, c object) []any {
 	case proposals.Conclude:
 		return []any{attempt(c, next), attempt(tampered(r, c, time.Now()), next), attempt(c, next+1)}
 	case proposals.RecordOrder:
-		return []any{object{"claim": c, "order": without(order, "fills", "status", "canceled", "filledAmount", "0", "filledAmountQuote", "0", "feePaid", "0")},
+		return []any{object{"claim": c, "order": with(without(order, "fills"), "status", "canceled", "filledAmount", "0", "filledAmountQuote", "0", "feePaid", "0")},
 			object{"claim": c, "order": mutated(r, l, order)}}
 	case proposals.FailExecution:
 		return []any{object{"claim": c, "failure": object{"code": "ORDER_ABSENT"}}, object{"claim": c, "failure": object{"code": "EXCHANGE_REFUSED", "exchangeCode": "216"}}}
@@ -73,9 +74,9 @@ func (l loot) aboutClaim(r *rand.Rand, activity string, c object) []any {
 			"claim": c, "number": next, "order": order, "exchangeNow": time.Now().Add(time.Hour), "actor": Actor, "reason": "because",
 		}}
 	case orders.PlaceOrder:
-		return []any{attempt(tampered(r, c, time.Now()), next), attempt(tampered(r, c, time.Now()), next+1), attempt(c, next+1), attempt(without(c, "", "requestId", "nobody"), next)}
+		return []any{attempt(tampered(r, c, time.Now()), next), attempt(tampered(r, c, time.Now()), next+1), attempt(c, next+1), attempt(with(c, "requestId", "nobody"), next)}
 	case orders.FindOrder: // where and since when it is looked for decide what is found
-		return []any{attempt(tampered(r, c, time.Now()), next), attempt(without(c, "", "claimedAt", time.Now().Add(time.Hour)), next)}
+		return []any{attempt(tampered(r, c, time.Now()), next), attempt(with(c, "claimedAt", time.Now().Add(time.Hour)), next)}
 	}
 	return []any{
 		object{"claim": tampered(r, c, time.Now()), "orderId": text(order, "orderId")}, object{"claim": c, "orderId": text(order, "orderId")},
@@ -88,7 +89,7 @@ func attempt(c object, n int) object { return object{"claim": c, "number": n} }
 // denied is a person's word that an attempt placed no order, said at a time at
 // which that would be known.
 func denied(attempt object, now time.Time) object {
-	return without(attempt, "", "exchangeNow", now.Add(time.Hour), "actor", Actor, "reason", "because")
+	return with(attempt, "exchangeNow", now.Add(time.Hour), "actor", Actor, "reason", "because")
 }
 
 // doubt is an attempt in doubt; where none is known, the first one of a claim.
@@ -106,7 +107,7 @@ func request(id, proposal string) object {
 
 // verified is what says that its actor was verified.
 func verified(o object) object {
-	return without(o, "", "verified", true, "identity", "olga", "confirmedBy", []string{"olga", "anna"})
+	return with(o, "verified", true, "identity", "olga", "confirmedBy", []string{"olga", "anna"})
 }
 
 // tampered is a claim of something bigger elsewhere; sometimes also under
@@ -117,10 +118,11 @@ func tampered(r *rand.Rand, c object, now time.Time) object {
 	if text(plan, "market") == market {
 		market = "BTC-EUR"
 	}
-	bigger := without(plan, "amountQuote", "market", market, "amount", "2.5", "orderType", "market")
-	delete(bigger, "price")
-	delete(bigger, "timeInForce")
-	forged := without(c, "", "plan", bigger, "untried", true)
+	bigger := with(plan, "market", market, "amount", "2.5", "orderType", "market")
+	for _, limit := range []string{"amountQuote", "price", "timeInForce"} {
+		delete(bigger, limit)
+	}
+	forged := with(c, "plan", bigger, "untried", true)
 	if r.IntN(3) == 0 {
 		forged["clientOrderId"] = id(r)
 	}
@@ -130,18 +132,22 @@ func tampered(r *rand.Rand, c object, now time.Time) object {
 	return forged
 }
 
-// without is a copy that lacks one field, and has others.
-func without(o object, field string, others ...any) object {
-	copied := object{}
-	for name, v := range o {
-		if name != field {
-			copied[name] = v
-		}
+// with is a copy that has other fields, given by name and value.
+func with(o object, fields ...any) object {
+	copied := maps.Clone(o)
+	if copied == nil {
+		copied = object{}
 	}
-	for i := 0; i+1 < len(others); i += 2 {
-		name, _ := others[i].(string)
-		copied[name] = others[i+1]
+	for i := 0; i+1 < len(fields); i += 2 {
+		name, _ := fields[i].(string)
+		copied[name] = fields[i+1]
 	}
+	return copied
+}
+
+func without(o object, field string) object {
+	copied := maps.Clone(o)
+	delete(copied, field)
 	return copied
 }
 
