@@ -56,7 +56,7 @@ func TestAWorkerWhoseSchemaIsOlderOrNewerThanItKnowsRefusesToStartInOneLine(t *t
 		s.start(role, role)
 	}
 	s.propose("p")
-	require.Eventually(t, func() bool { return s.execute("p").Claimed }, time.Minute, 500*time.Millisecond)
+	s.eventually("a claim", func() bool { return s.execute("p").Claimed })
 
 	exec(`UPDATE interlock.schema_version SET version = version + 1`)
 	for _, role := range []string{"proposals", "orders", "scans"} {

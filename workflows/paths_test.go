@@ -1,13 +1,13 @@
 package workflows
 
 import (
+	"errors"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"interlock/activities/orders"
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 )
 
 // turnedPaths are the ways through Proposal on which something else than the
@@ -117,7 +117,7 @@ var turnedPaths = []path{
 		b.silent = func() bool { return true }
 	}, func(t *testing.T, l live) {
 		l.begin(t, ExecuteRequest{Actor: "anna"})
-		require.Eventually(t, func() bool { return l.bench.count(orders.FindOrder) > 0 }, 30*time.Second, 20*time.Millisecond)
+		waittest.Until(t, "a lookup", func() error { return waittest.Is(l.bench.count(orders.FindOrder) > 0, "there was none") })
 		l.update(t, ResolveName, ResolveRequest{Absent: true, Actor: "olga", Reason: "looked"})
 	}},
 	{"renewed-while-following", func(b *bench) {
@@ -150,9 +150,12 @@ func rests(*testing.T, live) {}
 // whenRead waits until the run has read the records for the first time.
 func (l live) whenRead(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	waittest.Until(t, "a run that has read the records", func() error {
 		value, err := l.QueryWorkflow(t.Context(), l.id, "", StateQuery)
+		if err != nil {
+			return err
+		}
 		var s State
-		return err == nil && value.Get(&s) == nil && s.Status == trade.Pending
-	}, 30*time.Second, 20*time.Millisecond)
+		return errors.Join(value.Get(&s), waittest.Is(s.Status == trade.Pending, "it is %q", s.Status))
+	})
 }

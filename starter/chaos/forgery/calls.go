@@ -112,7 +112,7 @@ func forgedExecution(ctx workflow.Context, in execution) (map[string]int, error)
 			Claim object `json:"claim"`
 		}
 		if note(proposals.Preflight, f.Get(ctx, &decided)) && decided.Claim != nil {
-			other := attempt(tampered(r, decided.Claim, workflow.Now(ctx)), number(decided.Claim, "nextAttempt", 1))
+			other := attempt(tampered(r, decided.Claim, workflow.Now(ctx)), nextAttempt(decided.Claim))
 			placed = append(placed, begin(ctx, call{workflows.OrdersQueue(in.Account), orders.PlaceOrder, other}))
 		}
 	}

@@ -184,9 +184,9 @@ func text(o object, name string) string {
 	return s
 }
 
-// number reads a whole number, or what stands for none.
-func number(o object, name string, none int) int {
-	switch n := o[name].(type) {
+// nextAttempt is the number that a claim says is next; without it, the first.
+func nextAttempt(claim object) int {
+	switch n := claim["nextAttempt"].(type) {
 	case json.Number:
 		if v, err := n.Int64(); err == nil {
 			return int(v)
@@ -194,5 +194,5 @@ func number(o object, name string, none int) int {
 	case float64:
 		return int(n)
 	}
-	return none
+	return 1
 }

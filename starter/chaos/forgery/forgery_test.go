@@ -62,7 +62,7 @@ func TestHistoriesGiveClaimsOrdersAndInputsAway(t *testing.T) {
 	l := found(t)
 	require.Len(t, l.claims, 2)
 	require.Equal(t, "p", text(l.claims[0], "proposalId"))
-	require.Equal(t, 2, number(l.claims[0], "nextAttempt", 0))
+	require.Equal(t, 2, nextAttempt(l.claims[0]))
 	require.Len(t, l.orders, 1)
 	require.Len(t, l.inputs[orders.PlaceOrder], 1)
 }

@@ -1,6 +1,7 @@
 package forgery
 
 import (
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -33,7 +34,7 @@ func (l loot) tailored(r *rand.Rand, activity string) []any {
 	case proposals.Preflight:
 		return []any{verified(request(id(r), l.anyProposal(r)))}
 	case proposals.Cancel: // of an open one, it would be a cancel like any other
-		return []any{object{"proposalId": oneOf(r, l.over, "nobody"), "actor": Actor, "reason": "because"}, object{"proposalId": "nobody"}}
+		return []any{object{"proposalId": oneOf(r, l.over), "actor": Actor, "reason": "because"}, object{"proposalId": "nobody"}}
 	case proposals.StoreOverride:
 		return []any{object{"via": "api", "override": verified(object{
 			"id": id(r), "proposalId": l.anyProposal(r), "cooldown": true, "antiFlip": true, "actor": Actor, "reason": "because",
@@ -42,7 +43,7 @@ func (l loot) tailored(r *rand.Rand, activity string) []any {
 	case proposals.NoteRefusal:
 		return []any{object{"proposalId": l.anyProposal(r), "signal": "cancel", "problem": "because"}, object{"proposalId": "nobody", "signal": "x"}}
 	case proposals.StartProposal:
-		return []any{object{"proposalId": oneOf(r, l.over, "nobody"), "actor": Actor, "execute": true}, object{"proposalId": l.anyProposal(r), "actor": Actor}}
+		return []any{object{"proposalId": oneOf(r, l.over), "actor": Actor, "execute": true}, object{"proposalId": l.anyProposal(r), "actor": Actor}}
 	case proposals.Sweep, orders.Reconcile:
 		return []any{nil}
 	case notify.DueRules:
@@ -61,12 +62,12 @@ func (l loot) tailored(r *rand.Rand, activity string) []any {
 // aboutClaim are inputs about an execution: another plan, other orders, other
 // times than it has.
 func (l loot) aboutClaim(r *rand.Rand, activity string, c object) []any {
-	next, order := number(c, "nextAttempt", 1), l.order(r)
+	next, order := nextAttempt(c), l.order(r)
 	switch activity {
 	case proposals.Conclude:
 		return []any{attempt(c, next), attempt(tampered(r, c, time.Now()), next), attempt(c, next+1)}
 	case proposals.RecordOrder:
-		return []any{object{"claim": c, "order": without(order, "fills", "status", "canceled", "filledAmount", "0", "filledAmountQuote", "0", "feePaid", "0")},
+		return []any{object{"claim": c, "order": with(without(order, "fills"), "status", "canceled", "filledAmount", "0", "filledAmountQuote", "0", "feePaid", "0")},
 			object{"claim": c, "order": mutated(r, l, order)}}
 	case proposals.FailExecution:
 		return []any{object{"claim": c, "failure": object{"code": "ORDER_ABSENT"}}, object{"claim": c, "failure": object{"code": "EXCHANGE_REFUSED", "exchangeCode": "216"}}}
@@ -75,9 +76,9 @@ func (l loot) aboutClaim(r *rand.Rand, activity string, c object) []any {
 			"claim": c, "number": next, "order": order, "exchangeNow": time.Now().Add(time.Hour), "actor": Actor, "reason": "because",
 		}}
 	case orders.PlaceOrder:
-		return []any{attempt(tampered(r, c, time.Now()), next), attempt(tampered(r, c, time.Now()), next+1), attempt(c, next+1), attempt(without(c, "", "requestId", "nobody"), next)}
+		return []any{attempt(tampered(r, c, time.Now()), next), attempt(tampered(r, c, time.Now()), next+1), attempt(c, next+1), attempt(with(c, "requestId", "nobody"), next)}
 	case orders.FindOrder: // where and since when it is looked for decide what is found
-		return []any{attempt(tampered(r, c, time.Now()), next), attempt(without(c, "", "claimedAt", time.Now().Add(time.Hour)), next)}
+		return []any{attempt(tampered(r, c, time.Now()), next), attempt(with(c, "claimedAt", time.Now().Add(time.Hour)), next)}
 	}
 	return []any{
 		object{"claim": tampered(r, c, time.Now()), "orderId": text(order, "orderId")}, object{"claim": c, "orderId": text(order, "orderId")},
@@ -90,7 +91,7 @@ func attempt(c object, n int) object { return object{"claim": c, "number": n} }
 // denied is a person's word that an attempt placed no order, said at a time at
 // which that would be known.
 func denied(attempt object, now time.Time) object {
-	return without(attempt, "", "exchangeNow", now.Add(time.Hour), "actor", Actor, "reason", "because")
+	return with(attempt, "exchangeNow", now.Add(time.Hour), "actor", Actor, "reason", "because")
 }
 
 // doubt is an attempt in doubt; where none is known, the first one of a claim.
@@ -98,7 +99,7 @@ func (l loot) doubt(r *rand.Rand, c object) object {
 	if d, is := some(r, l.doubts); is {
 		return d
 	}
-	return attempt(c, number(c, "nextAttempt", 1))
+	return attempt(c, nextAttempt(c))
 }
 
 // request asks preflight for a claim.
@@ -108,7 +109,7 @@ func request(id, proposal string) object {
 
 // verified is what says that its actor was verified.
 func verified(o object) object {
-	return without(o, "", "verified", true, "identity", "olga", "confirmedBy", []string{"olga", "anna"})
+	return with(o, "verified", true, "identity", "olga", "confirmedBy", []string{"olga", "anna"})
 }
 
 // tampered is a claim of something bigger elsewhere; sometimes also under
@@ -119,10 +120,11 @@ func tampered(r *rand.Rand, c object, now time.Time) object {
 	if text(plan, "market") == market {
 		market = "BTC-EUR"
 	}
-	bigger := without(plan, "amountQuote", "market", market, "amount", "2.5", "orderType", "market")
-	delete(bigger, "price")
-	delete(bigger, "timeInForce")
-	forged := without(c, "", "plan", bigger, "untried", true)
+	bigger := with(plan, "market", market, "amount", "2.5", "orderType", "market")
+	for _, limit := range []string{"amountQuote", "price", "timeInForce"} {
+		delete(bigger, limit)
+	}
+	forged := with(c, "plan", bigger, "untried", true)
 	if r.IntN(3) == 0 {
 		forged["clientOrderId"] = id(r)
 	}
@@ -132,18 +134,22 @@ func tampered(r *rand.Rand, c object, now time.Time) object {
 	return forged
 }
 
-// without is a copy that lacks one field, and has others.
-func without(o object, field string, others ...any) object {
-	copied := object{}
-	for name, v := range o {
-		if name != field {
-			copied[name] = v
-		}
+// with is a copy that has other fields, given by name and value.
+func with(o object, fields ...any) object {
+	copied := maps.Clone(o)
+	if copied == nil {
+		copied = object{}
 	}
-	for i := 0; i+1 < len(others); i += 2 {
-		name, _ := others[i].(string)
-		copied[name] = others[i+1]
+	for i := 0; i+1 < len(fields); i += 2 {
+		name, _ := fields[i].(string)
+		copied[name] = fields[i+1]
 	}
+	return copied
+}
+
+func without(o object, field string) object {
+	copied := maps.Clone(o)
+	delete(copied, field)
 	return copied
 }
 
@@ -164,7 +170,7 @@ func (l loot) order(r *rand.Rand) object {
 }
 
 func (l loot) anyProposal(r *rand.Rand) string {
-	return pick(r, []string{oneOf(r, l.open, "nobody"), oneOf(r, l.free, "nobody"), oneOf(r, l.over, "nobody")})
+	return pick(r, []string{oneOf(r, l.open), oneOf(r, l.free), oneOf(r, l.over)})
 }
 
 // scan is one input for every step of a scan that nobody has scheduled.
@@ -179,11 +185,12 @@ func (l loot) scan(r *rand.Rand) object {
 	}
 }
 
-func oneOf(r *rand.Rand, list []string, none string) string {
+// oneOf is an ID from a list; that of nothing when it is empty.
+func oneOf(r *rand.Rand, list []string) string {
 	if v, is := some(r, list); is {
 		return v
 	}
-	return none
+	return "nobody"
 }
 
 func id(r *rand.Rand) string {

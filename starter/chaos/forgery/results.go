@@ -101,7 +101,7 @@ func (l loot) result(r *rand.Rand, activity string) any {
 		})
 	case orders.FollowOrder:
 		return pick(r, []any{
-			without(order, "fills", "status", "filled", "filledAmount", "0", "filledAmountQuote", "0"), without(order, "fills", "status", "canceled"),
+			with(without(order, "fills"), "status", "filled", "filledAmount", "0", "filledAmountQuote", "0"), with(without(order, "fills"), "status", "canceled"),
 			mutated(r, l, order), object{},
 		})
 	case orders.ReadOrder:

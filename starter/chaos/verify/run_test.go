@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"interlock/internal/paper"
 	"interlock/internal/postgres"
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 	"interlock/migrations"
 )
 
@@ -372,10 +374,10 @@ func (w *world) pass(d time.Duration) {
 	w.t.Helper()
 	began, err := w.client.Now(ctx)
 	require.NoError(w.t, err)
-	require.Eventually(w.t, func() bool {
+	waittest.Until(w.t, "time to pass on the exchange's clock", func() error {
 		now, err := w.client.Now(ctx)
-		return err == nil && now.Sub(began) > d
-	}, time.Minute, 50*time.Millisecond)
+		return errors.Join(err, waittest.Is(now.Sub(began) > d, "%s have passed of %s", now.Sub(began), d))
+	})
 }
 
 // reduced trades while only reducing is allowed, after a halt.
