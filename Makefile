@@ -12,17 +12,14 @@ SEED ?= 1
 help: ## list the targets
 	@grep -E '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-# Packages whose tests run whole stacks have the machine to themselves, one
-# after the other: they wait for what a busy machine delays.
-STACKS := ./starter ./worker
+# For CI: -strict refuses tests that did not run, -count=1 results of another run.
+TESTFLAGS ?=
 
 test: tools ## all tests, with the race detector
-	go test -race -timeout 20m -p 2 $$(go list ./... | grep -vxF "$$(go list $(STACKS))")
-	go test -race -timeout 40m -p 1 $(STACKS)
-	@command -v node >/dev/null && command -v npm >/dev/null || echo "NOTE: the tests with Node clients DID NOT RUN: node and npm are not on the PATH"
+	go run ./internal/runtests $(TESTFLAGS)
 
 pooled: ## the stores again, behind a pgbouncer in transaction mode
-	INTERLOCK_TEST_POOLED=1 go test -count=1 -timeout 10m ./internal/postgres
+	INTERLOCK_TEST_POOLED=1 go run ./internal/runtests $(TESTFLAGS) ./internal/postgres
 
 tools: ## fetch or build what the tests need
 	go run ./internal/devstack/tools

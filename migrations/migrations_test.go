@@ -5,12 +5,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/devstack/devtest"
+	"interlock/internal/waittest"
 )
 
 func TestMain(m *testing.M) { devtest.Main(m) }
@@ -188,12 +188,17 @@ func TestNoClaimSlipsPastTheWayBack(t *testing.T) {
 	watcher, err := pgx.Connect(ctx, url)
 	require.NoError(t, err)
 	defer watcher.Close(ctx)
-	require.Eventually(t, func() bool {
+	waittest.Until(t, "the lock to be waited for", func() error {
 		var waiting bool
 		const waitingSQL = `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'interlock.trade_executions'::regclass)`
 		require.NoError(t, watcher.QueryRow(ctx, waitingSQL).Scan(&waiting))
-		return waiting
-	}, 30*time.Second, 10*time.Millisecond)
+		select {
+		case err := <-down:
+			require.FailNow(t, "it did not wait", "%v", err)
+		default:
+		}
+		return waittest.Is(waiting, "nobody waits")
+	})
 	_, err = conn.Exec(ctx, "COMMIT")
 	require.NoError(t, err)
 	require.ErrorIs(t, <-down, ErrInFlight)

@@ -14,11 +14,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/devstack"
+	"interlock/internal/waittest"
 )
 
 // refusedUp brings a stack up that cannot come up, and returns the one line
@@ -89,6 +89,11 @@ func TestUpSaysWhyItCannotAndLosesNothing(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(file, was, 0o600))
 	})
+	t.Run("a process that ends", func(t *testing.T) {
+		says := refusedUp(t, dir, nil, "--candles", write(t, t.TempDir(), "candles.csv", "not,candles\n"))
+		require.Contains(t, says, "start exchange: ended while starting (exit status 2): starter: --csv: ")
+		require.Contains(t, says, "; see "+filepath.Join(dir, "logs", "exchange.log"))
+	})
 	t.Run("a stale lock and what a killed predecessor published", func(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "stack.lock"), nil, 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "stack.json"), []byte(`{"pid": 1, "urls": {"api": "http://127.0.0.1:1"}}`), 0o600))
@@ -100,11 +105,20 @@ func TestUpSaysWhyItCannotAndLosesNothing(t *testing.T) {
 
 	// A killed predecessor: its children do not outlive it for long.
 	_ = again.stop(syscall.SIGKILL)
-	require.Eventually(t, func() bool { return len(left(t, dir)) == 0 }, time.Minute, 50*time.Millisecond)
+	awaitGone(t, dir)
 	third := up(t, dir)
 	code, out, _ := third.run("execute", "first")
 	require.Equal(t, 5, code, out)
 	require.Contains(t, third.must("audit", "verify"), "sound")
+}
+
+// awaitGone waits for the end of all processes of a stack that was killed.
+func awaitGone(t *testing.T, dir string) {
+	t.Helper()
+	waittest.Until(t, "no process to be left", func() error {
+		there := left(t, dir)
+		return waittest.Is(len(there) == 0, "left are %v", there)
+	})
 }
 
 func TestUpInAFolderThatCannotBeUsed(t *testing.T) {
@@ -159,7 +173,7 @@ func TestUpInterruptedAtAnyMomentLeavesNothingAndStartsAgain(t *testing.T) {
 		awaitLine(t, said, phase)
 		require.NoError(t, cmd.Process.Signal(sig))
 		_ = cmd.Wait() // how it ended is its own affair
-		require.Eventually(t, func() bool { return len(left(t, dir)) == 0 }, time.Minute, 50*time.Millisecond, "after %s: %v", phase, left(t, dir))
+		awaitGone(t, dir)
 	}
 	s := up(t, dir)
 	require.Contains(t, s.must("account", "list"), "paper")
@@ -169,22 +183,23 @@ func TestOfTwoStacksOnOneFolderOneComesUp(t *testing.T) {
 	t.Parallel()
 	dir := stateDir(t)
 	ended := make(chan error, 2)
-	cmds := make([]*exec.Cmd, 2)
+	cmds, words := make([]*exec.Cmd, 2), &said{}
 	for i := range cmds {
 		cmds[i] = command(t.Context(), upArgs(dir)...)
+		cmds[i].Stderr = words
 		require.NoError(t, cmds[i].Start())
 		go func() { ended <- cmds[i].Wait() }()
 	}
 	var refused *exec.ExitError
 	require.ErrorAs(t, <-ended, &refused, "the folder is one stack's")
-	require.Eventually(t, func() bool {
+	waittest.Until(t, "the other to come up", func() error {
 		info, err := devstack.ReadInfo(dir)
-		return err == nil && !info.Started.IsZero()
-	}, patience, 50*time.Millisecond)
+		return errors.Join(err, waittest.Is(!info.Started.IsZero(), "it is still starting; they said: %s", words))
+	})
 	for _, cmd := range cmds {
 		_ = cmd.Process.Signal(syscall.SIGINT) // one has ended
 	}
-	require.NoError(t, <-ended)
+	require.NoError(t, <-ended, words)
 	require.Empty(t, left(t, dir))
 }
 
@@ -193,7 +208,7 @@ func TestOfTwoStacksOnOneFolderOneComesUp(t *testing.T) {
 func TestAFullDiskIsSaidAndNothingIsDoubledWhenThereIsRoomAgain(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
-		t.Skip("DID NOT RUN: a disk of its own can be mounted by root only")
+		t.Skip("a disk of its own can be mounted by root only")
 	}
 	small := mounted(t, "20m")
 	says := refusedUp(t, filepath.Join(small, "state"), nil)
@@ -208,18 +223,12 @@ func TestAFullDiskIsSaidAndNothingIsDoubledWhenThereIsRoomAgain(t *testing.T) {
 		_, _, _ = s.run("propose", "--id", id, "--market", "ETH-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9", "--execute")
 	}
 	require.NoError(t, os.Remove(filler))
-	require.Eventually(t, func() bool {
-		code, _, _ := s.run("propose", "--id", "c", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9")
-		return code == 0
-	}, patience, time.Second)
-	require.Eventually(t, func() bool {
-		code, _, _ := s.run("execute", "c")
-		return code == 0 || code == 5
-	}, patience, time.Second)
-	require.Eventually(t, func() bool {
-		_, out, _ := s.run("status")
-		return !strings.Contains(out, "EXECUTING") && !strings.Contains(out, "UNRESOLVED")
-	}, patience, time.Second)
+	s.becomes("a proposal", func(code int) bool { return code == 0 }, "propose", "--id", "c", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9")
+	s.becomes("its execution", func(code int) bool { return code == 0 || code == 5 }, "execute", "c")
+	waittest.Until(t, "everything to have ended", func() error {
+		_, out, errs := s.run("status")
+		return waittest.Is(!strings.Contains(out, "EXECUTING") && !strings.Contains(out, "UNRESOLVED"), "%s%s", out, errs)
+	})
 	executed := strings.Count(s.must("status"), "EXECUTED")
 	require.Len(t, ledger(t, s), executed, "one order for each, and none for another")
 	require.Contains(t, s.must("audit", "verify"), "sound")
@@ -251,12 +260,14 @@ func fill(t *testing.T, file string) {
 // lets the rest flow by.
 func awaitLine(t *testing.T, from *os.File, holds string) {
 	t.Helper()
+	var heard []string
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
+		heard = append(heard, lines.Text())
 		if strings.Contains(lines.Text(), holds) {
 			go func() { _, _ = io.Copy(io.Discard, from) }()
 			return
 		}
 	}
-	require.FailNow(t, "it never said "+holds)
+	require.FailNow(t, "it ended and never said "+holds, "it said:\n%s", strings.Join(heard, "\n"))
 }

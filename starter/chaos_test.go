@@ -34,7 +34,9 @@ type strike struct {
 
 // A short campaign: everything that the long ones do, once or more.
 func TestNothingIsDoubledOrLostUnderFaults(t *testing.T) {
+	t.Parallel()
 	code, out, progress := starter(t, "chaos", "--seed", "5", "--proposals", "40", "--duration", "25s", "--rate", "8", "--keep", "--json")
+	require.NotEmpty(t, out, progress)
 	campaigns := decode[map[string][]campaign](t, out)["campaigns"]
 	require.Len(t, campaigns, 1, progress)
 	c := campaigns[0]
@@ -77,7 +79,7 @@ func requireGone(t *testing.T, progress string) {
 
 func TestInterruptedCampaignLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	progress := &strings.Builder{}
 	cmd := command(ctx, "chaos", "--seed", "2", "--proposals", "40", "--duration", "30s", "--json")

@@ -17,6 +17,7 @@ type guarantee struct {
 func TestDemoHoldsEveryGuarantee(t *testing.T) {
 	t.Parallel()
 	code, out, progress := starter(t, "demo", "--json", "--state", filepath.Join(t.TempDir(), "none"))
+	require.NotEmpty(t, out, progress)
 	report := decode[map[string]json.RawMessage](t, out)
 	require.Len(t, report, 1, "nothing but the guarantees is on standard output")
 	guarantees := decode[[]guarantee](t, string(report["guarantees"]))

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/devstack"
+	"interlock/internal/waittest"
 )
 
 // binaries holds starter and interlock-worker side by side, as they would be
@@ -57,18 +59,20 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// patience is long enough for two cores that are shared with other tests.
-const patience = 4 * time.Minute
+// timeout bounds what a test waits for, a whole campaign too; it judges
+// nothing.
+const timeout = 20 * time.Minute
 
 // starter runs a command to its end.
 func starter(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	var out, errs bytes.Buffer
 	cmd := command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
+	require.NoError(t, ctx.Err(), "%v was not over in %s; it said:\n%s%s", args, timeout, &out, &errs)
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
 		require.NoError(t, err)
@@ -81,8 +85,26 @@ type stack struct {
 	t    *testing.T
 	dir  string
 	cmd  *exec.Cmd
-	logs *bytes.Buffer
+	logs *said
 	done chan error
+}
+
+// said is what a process has said so far.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 func stateDir(t *testing.T) string {
@@ -97,17 +119,41 @@ func stateDir(t *testing.T) string {
 func up(t *testing.T, dir string, more ...string) *stack {
 	t.Helper()
 	args := append([]string{"up", "--state", dir, "--api-port", "0", "--temporal-port", "0", "--ui-port", "0", "--exchange-port", "0", "--demo-scan=false"}, more...)
-	s := &stack{t: t, dir: dir, cmd: command(context.WithoutCancel(t.Context()), args...), logs: &bytes.Buffer{}, done: make(chan error, 1)}
+	s := &stack{t: t, dir: dir, cmd: command(context.WithoutCancel(t.Context()), args...), logs: &said{}, done: make(chan error, 1)}
 	s.cmd.Stderr = s.logs
 	require.NoError(t, s.cmd.Start())
 	go func() { s.done <- s.cmd.Wait() }()
-	t.Cleanup(func() { s.stop(syscall.SIGKILL) })
-	require.Eventually(t, func() bool {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.lastWords())
+		}
+		s.stop(syscall.SIGKILL)
+	})
+	waittest.Until(t, "the stack to come up", func() error {
+		select {
+		case err := <-s.done:
+			s.done <- err
+			require.FailNow(t, "the stack ended", "%v", err) // its words follow
+		default:
+		}
 		info, err := devstack.ReadInfo(dir)
-		return len(s.done) > 0 || err == nil && !info.Started.IsZero()
-	}, patience, 50*time.Millisecond)
-	require.Empty(t, s.done, "the stack ended")
+		return errors.Join(err, waittest.Is(!info.Started.IsZero(), "it is still starting"))
+	})
 	return s
+}
+
+// lastWords is what the stack and each of its processes said last.
+func (s *stack) lastWords() string {
+	text := "the stack said:\n" + s.logs.String()
+	logs, _ := filepath.Glob(filepath.Join(s.dir, "*", "*.log")) // fails on a bad pattern only
+	for _, log := range logs {
+		words, err := os.ReadFile(log)
+		if err != nil {
+			words = []byte(err.Error())
+		}
+		text += filepath.Base(log) + ": " + devstack.LastWords(words) + "\n"
+	}
+	return text
 }
 
 func (s *stack) urls() map[string]string {
@@ -122,15 +168,28 @@ func (s *stack) stop(sig syscall.Signal) error {
 		return nil
 	}
 	_ = s.cmd.Process.Signal(sig) // it may have ended
-	err := <-s.done
-	s.cmd = nil
-	return err
+	select {
+	case err := <-s.done:
+		s.cmd = nil
+		return err
+	case <-time.After(timeout):
+		return fmt.Errorf("the stack does not end %s after %v", timeout, sig)
+	}
 }
 
 // run runs a command against the stack.
 func (s *stack) run(args ...string) (code int, stdout, stderr string) {
 	s.t.Helper()
 	return starter(s.t, append(args, "--state", s.dir)...)
+}
+
+// becomes runs a command until its exit code is as it should be.
+func (s *stack) becomes(what string, ok func(code int) bool, args ...string) {
+	s.t.Helper()
+	waittest.Until(s.t, what, func() error {
+		code, out, errs := s.run(args...)
+		return waittest.Is(ok(code), "%v ends with %d: %s%s", args, code, out, errs)
+	})
 }
 
 func (s *stack) must(args ...string) string {

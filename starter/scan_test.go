@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/waittest"
 )
 
 // shown is the part of scan show --json that the tests read.
@@ -30,19 +33,29 @@ func (s *stack) scan(job string) (r shown) {
 	return r
 }
 
-func TestScansRunAndTradesFillWithinTwoMinutesOfUp(t *testing.T) {
+// scanned waits for the first scan of a job.
+func (s *stack) scanned(job string) {
+	s.t.Helper()
+	waittest.Until(s.t, "one scan of "+job, func() error {
+		runs := s.scan(job).Runs
+		return waittest.Is(len(runs) == 1 && runs[0].Code == "SCANNED", "the scans are %+v", runs)
+	})
+}
+
+func TestScansRunAndTradesFillByThemselvesAfterUp(t *testing.T) {
 	t.Parallel()
 	s := up(t, stateDir(t), "--demo-scan")
-	require.Eventually(t, func() bool {
-		for _, run := range s.scan("demo").Runs {
+	waittest.Until(t, "a scan's proposal to execute", func() error {
+		runs := s.scan("demo").Runs
+		for _, run := range runs {
 			for _, idea := range run.Ideas {
 				if run.Code == "SCANNED" && idea.Status == "EXECUTED" {
-					return true
+					return nil
 				}
 			}
 		}
-		return false
-	}, 2*time.Minute, time.Second, "a scan's proposal has executed")
+		return fmt.Errorf("the scans are %+v", runs)
+	})
 	require.NotEmpty(t, ledger(t, s))
 
 	require.Contains(t, s.must("scan", "pause", "demo", "--note", "enough"), "is paused")
@@ -70,13 +83,13 @@ func TestAJobIsAddedTriggeredAndDeleted(t *testing.T) {
 	s.must("scan", "add", "mine", "--user", "demo", "--markets", "BTC/EUR,ETH-EUR", "--every", "1h", "--model", "demo-momentum-rule", "--price-in", "0", "--price-out", "0")
 	require.Contains(t, s.must("scan", "list"), "BTC-EUR ETH-EUR")
 	require.Contains(t, s.must("scan", "trigger", "mine"), "due now")
-	require.Eventually(t, func() bool {
-		runs := s.scan("mine").Runs
-		return len(runs) == 1 && runs[0].Code == "SCANNED"
-	}, time.Minute, 200*time.Millisecond)
+	s.scanned("mine")
 	require.Empty(t, ledger(t, s), "without autoExecute nothing trades")
 	s.must("scan", "backfill", "mine", "--from", time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339), "--to", time.Now().UTC().Format(time.RFC3339))
-	require.Eventually(t, func() bool { return len(s.scan("mine").Runs) >= 3 }, time.Minute, 200*time.Millisecond)
+	waittest.Until(t, "the scans that were left out", func() error {
+		runs := s.scan("mine").Runs
+		return waittest.Is(len(runs) >= 3, "the scans are %+v", runs)
+	})
 	require.Contains(t, s.must("scan", "delete", "mine", "--reason", "test", "--yes"), "is deleted")
 	code, _, _ = s.run("scan", "show", "mine")
 	require.Equal(t, 7, code)
@@ -90,10 +103,7 @@ func TestScansAndOrdersFollowRecordedCandles(t *testing.T) {
 	s := up(t, stateDir(t), "--candles", candles(t, t.TempDir()), "--speed", "86400", "--candles-from", "2024-01-03")
 	s.must("scan", "add", "replay", "--user", "demo", "--markets", "BTC-EUR", "--every", "1h", "--model", "demo-momentum-rule", "--price-in", "0", "--price-out", "0")
 	s.must("scan", "trigger", "replay")
-	require.Eventually(t, func() bool {
-		runs := s.scan("replay").Runs
-		return len(runs) == 1 && runs[0].Code == "SCANNED"
-	}, time.Minute, 200*time.Millisecond)
+	s.scanned("replay")
 	s.must("propose", "--id", "first", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9")
 	require.Contains(t, s.must("execute", "first"), "(filled)")
 	order := ledger(t, s)[0]

@@ -28,6 +28,7 @@ import (
 
 	"interlock/internal/nodetest"
 	"interlock/internal/postgres"
+	"interlock/internal/waittest"
 )
 
 const typescript = "../examples/typescript"
@@ -145,6 +146,7 @@ type follower struct {
 	*frontend
 
 	cmd         *exec.Cmd
+	words       said // on standard error
 	lines       chan string
 	connections atomic.Int32
 }
@@ -158,6 +160,7 @@ func (f *frontend) follows() *follower {
 		}
 		return nil
 	}))
+	w.cmd.Stderr = &w.words
 	out, err := w.cmd.StdoutPipe()
 	require.NoError(f.t, err)
 	require.NoError(f.t, w.cmd.Start())
@@ -191,12 +194,13 @@ func (w *follower) all() {
 	events, err := store.Events(w.t.Context(), "paper", "demo", 0, 1000)
 	require.NoError(w.t, err)
 	require.Greater(w.t, len(events), 5)
-	for _, e := range events {
+	for i, e := range events {
 		select {
-		case line := <-w.lines:
+		case line, goesOn := <-w.lines:
+			require.True(w.t, goesOn, "the follower ended before event %d; it said: %s", e.ID, &w.words)
 			require.Equal(w.t, fmt.Sprintf("%d %s %s", e.ID, e.Kind, e.Text()), line)
-		case <-time.After(30 * time.Second):
-			w.t.Fatalf("event %d was not told", e.ID)
+		case <-time.After(timeout):
+			w.t.Fatalf("event %d was not told in time after the one before, %d of %d were; the follower said: %s", e.ID, i, len(events), &w.words)
 		}
 	}
 	require.Greater(w.t, w.connections.Load(), int32(3), "the line broke")
@@ -231,20 +235,18 @@ func TestTypeScriptFrontendAsksAgainUnderTheSameIDAndPlacesOneOrder(t *testing.T
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 
-	cmd := f.command("probe.mjs")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
+	cmd, words := f.command("probe.mjs"), &said{}
+	cmd.Stdout, cmd.Stderr = words, words
 	require.NoError(t, cmd.Start())
-	var said []string
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if said = append(said, lines.Text()); len(said) == 4 {
-			require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
-		}
-	}
-	require.NoError(t, cmd.Wait(), said)
-	require.Equal(t, []string{"asked", "asked", "asked", "asked"}, said[:4], "to start it, and three times for one verdict")
-	require.Equal(t, "answered EXECUTED true", said[len(said)-1])
+	waittest.Until(t, "the fourth question", func() error {
+		return waittest.Is(strings.Count(words.String(), "asked\n") == 4, "it said: %s", words)
+	})
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	require.NoError(t, cmd.Wait(), words)
+	lines := strings.Split(strings.TrimSpace(words.String()), "\n")
+	require.Greater(t, len(lines), 4, words)
+	require.Equal(t, []string{"asked", "asked", "asked", "asked"}, lines[:4], "to start it, and three times for one verdict")
+	require.Equal(t, "answered EXECUTED true", lines[len(lines)-1])
 	require.Len(t, ledger(t, f.stack), 1)
 	require.Contains(t, f.must("status", "lost"), "EXECUTED filled")
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/waittest"
 )
 
 func TestFirstCommandsWorkAndSurviveARestart(t *testing.T) {
@@ -79,12 +81,12 @@ func TestKilledChildrenComeBack(t *testing.T) {
 		pid, err := strconv.Atoi(before)
 		require.NoError(t, err)
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-		require.Eventually(t, func() bool { return s.urls()["pid-"+name] != before }, patience, 50*time.Millisecond, name)
+		waittest.Until(t, "another process of "+name, func() error {
+			return waittest.Is(s.urls()["pid-"+name] != before, "it is still %s", before)
+		})
 	}
-	require.Eventually(t, func() bool {
-		code, _, _ := s.run("propose", "--id", "p", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9", "--execute")
-		return code == 0 || code == 5
-	}, patience, 200*time.Millisecond)
+	s.becomes("p executed", func(code int) bool { return code == 0 || code == 5 },
+		"propose", "--id", "p", "--market", "BTC-EUR", "--side", "buy", "--quote", "25", "--confidence", "0.9", "--execute")
 	require.Len(t, ledger(t, s), 1)
 }
 

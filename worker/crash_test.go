@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -122,7 +121,9 @@ type lane struct {
 var building sync.Mutex
 
 func newLane(t *testing.T, role string) *lane {
-	return &lane{stack: newGround(t, devtest.Database(t, migrations.Up), devtest.Namespace(t, workflows.SearchAttributes())), role: role}
+	l := &lane{stack: newGround(t, devtest.Database(t, migrations.Up), devtest.Namespace(t, workflows.SearchAttributes())), role: role}
+	l.keepMarket()
+	return l
 }
 
 // run tries each row. The worker that replaces a killed one is the one that
@@ -134,9 +135,8 @@ func (l *lane) run(trials []trial) {
 	}
 	l.openWith(trials[0].strike())
 	for i, tr := range trials {
-		l.readMarket()
 		tr.play()
-		tr.awaitTrace(struckFile, tr.arrow.at)
+		tr.awaitStruck(tr.id, tr.dir, tr.arrow.at)
 		l.reap(l.role)
 		restarted := time.Now()
 		if i+1 < len(trials) {
@@ -153,7 +153,6 @@ func (l *lane) openWith(first strike) {
 	l.t.Helper()
 	building.Lock()
 	defer building.Unlock()
-	l.readMarket()
 	for _, role := range []string{"proposals", "orders"} {
 		if role == l.role {
 			l.startStruck(role, first)
@@ -167,9 +166,8 @@ func (l *lane) openWith(first strike) {
 // reap waits for the end of a worker that was killed.
 func (s *stack) reap(name string) {
 	s.t.Helper()
-	state, err := s.processes[name].Process.Wait()
-	require.NoError(s.t, err)
-	require.Equal(s.t, syscall.SIGKILL, state.Sys().(syscall.WaitStatus).Signal())
+	state := s.endOf(name)
+	require.Equal(s.t, syscall.SIGKILL, state.Sys().(syscall.WaitStatus).Signal(), "%s ended (%s)", name, state)
 }
 
 func (tr trial) strike() strike {
@@ -185,11 +183,8 @@ func (tr trial) prove(restarted time.Time) {
 		tr.arrow.scene.again(tr)
 	}
 	tr.ends(tr.name, tr.id)
-	for again := 0; again < 3 && tr.row["end"] == string(trade.Executed) && tr.tooLate(tr.id); again++ {
-		tr.t.Logf("%s: too late on this machine for another attempt, asked again", tr.name)
-		tr.readMarket()
-		_, err := tr.ask(tr.id, workflows.ExecuteRequest{})
-		require.NoError(tr.t, err, tr.name)
+	for tr.row["end"] != tr.end(tr.id) && tr.tooLate(tr.id) {
+		tr.again(tr.id)
 		tr.ends(tr.name, tr.id)
 	}
 	tr.t.Logf("%s: %s %s after the new worker was started", tr.name, tr.end(tr.id), time.Since(restarted).Round(100*time.Millisecond))
@@ -200,18 +195,7 @@ func (tr trial) prove(restarted time.Time) {
 
 func (s *stack) ends(name, id string) {
 	s.t.Helper()
-	s.eventually(2*time.Minute, "an end of "+name, func() bool { return s.over(id) })
-}
-
-// tooLate reports whether a proposal failed because no attempt could begin in
-// time any more, or not before its price was old; what fails earlier has no
-// such excuse.
-func (s *stack) tooLate(id string) bool {
-	s.t.Helper()
-	late := []string{"FAILED " + string(trade.ExchangeUnavailable), "FAILED " + string(trade.PriceStale)}
-	return slices.Contains(late, s.end(id)) && s.count(`
-		SELECT count(*) FROM interlock.trade_executions
-		WHERE proposal_id = $1 AND ended_at - claimed_at > $2::interval - interval '3 s'`, id, trade.SendWithin.String()) == 1
+	s.eventually("an end of "+name, func() bool { return s.over(id) })
 }
 
 // over reports whether nothing more happens to a proposal by itself.
@@ -250,16 +234,21 @@ func (s *stack) ordersOf(id string) int {
 	return n
 }
 
-// awaitTrace waits for a line that begins so in a file of a struck worker.
-func (tr trial) awaitTrace(file, begins string) string {
-	tr.t.Helper()
-	return tr.stack.awaitTrace(tr.dir, file, begins)
+// awaitStruck waits for the fall of a worker at a step in the life of a
+// proposal, which may have to be asked for again to get there.
+func (s *stack) awaitStruck(id, dir, at string) {
+	s.t.Helper()
+	s.eventually(id+" is struck at "+at, func() bool {
+		s.again(id)
+		return traced(dir, struckFile, at) != ""
+	})
 }
 
+// awaitTrace waits for a line that begins so in a file of a struck worker.
 func (s *stack) awaitTrace(dir, file, begins string) string {
 	s.t.Helper()
 	var found string
-	s.eventually(2*time.Minute, fmt.Sprintf("%q in %s", begins, file), func() bool {
+	s.eventually(fmt.Sprintf("%q in %s", begins, file), func() bool {
 		found = traced(dir, file, begins)
 		return found != ""
 	})

@@ -116,7 +116,7 @@ func TestAPersonsWishIsJudgedByWhatRoleOrdersReadAndNotByWhatItSays(t *testing.T
 	require.Error(t, err)
 	require.Equal(t, trade.Unresolved, s.status("p"))
 	s.veil.lift()
-	s.becomes("p", trade.Executed, time.Minute)
+	s.becomes("p", trade.Executed)
 	require.Equal(t, 1, s.ordersOf("p"))
 	require.Len(t, s.ordered(), 1)
 }
@@ -126,14 +126,14 @@ func TestAnOrderIsRecordedFromWhatRoleOrdersSaw(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, 1, func(p *trade.Policy) { p.MaxOrderBase = trade.AssetLimits{Unlimited: true} })
 	s.admin("POST", "/admin/price", map[string]any{"market": "ETH-EUR", "price": "2800"}, nil)
-	s.eventually(time.Minute, "the price is seen", func() bool {
+	s.eventually("the price is seen", func() bool {
 		return s.count(`SELECT count(*) FROM interlock.market_facts WHERE market = 'ETH-EUR' AND price BETWEEN 2799 AND 2801`) == 1
 	})
 	s.proposeIn("p", "ETH-EUR", belowMarket)
 	s.executing("p")
 	s.isOrdered("p")
 	var following string
-	s.eventually(20*time.Second, "it is followed", func() bool {
+	s.eventually("it is followed", func() bool {
 		d, err := s.temporal.DescribeWorkflowExecution(ctx, "p", "")
 		if err != nil || len(d.GetPendingActivities()) != 1 || d.GetPendingActivities()[0].GetActivityType().GetName() != "FollowOrder" {
 			return false
@@ -144,7 +144,7 @@ func TestAnOrderIsRecordedFromWhatRoleOrdersSaw(t *testing.T) {
 	invented := map[string]any{"orderId": s.ordered()[0]["orderId"], "market": "ETH-EUR", "side": "buy", "status": "filled", "filledAmount": "0"}
 	require.NoError(t, s.temporal.CompleteActivityByID(ctx, s.server.Namespace, "p", "", following, invented, nil))
 	s.admin("POST", "/admin/price", map[string]any{"market": "ETH-EUR", "price": "2700"}, nil)
-	s.becomes("p", trade.Executed, time.Minute)
+	s.becomes("p", trade.Executed)
 	require.Equal(t, "0.01", s.ordered()[0]["filledAmount"])
 	require.Equal(t, 1, s.count(`SELECT count(*) FROM interlock.trade_history WHERE proposal_id = 'p' AND amount = 0.01`), "the trade counts")
 	require.Equal(t, 1, s.count(`SELECT count(*) FROM interlock.order_fills`))

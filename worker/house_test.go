@@ -17,6 +17,7 @@ import (
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/postgres"
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 	"interlock/migrations"
 	"interlock/workflows"
 )
@@ -71,7 +72,7 @@ func (h *house) restoreDatabase(name string, age time.Duration) {
 	for _, column := range []string{
 		"accounts.created_at", "trade_proposals.created_at", "trade_executions.claimed_at", "trade_executions.followed_at",
 		"trade_executions.ended_at", "order_attempts.deadline", "order_attempts.begun_at", "order_attempts.concluded_at",
-		"order_looks.exchange_time", "order_looks.looked_at", "order_fills.filled_at", "trade_history.executed_at",
+		"order_looks.exchange_time", "order_looks.looked_at", "order_fills.filled_at", "trade_history.executed_at", "trade_history.counts_from",
 		"reconciliations.started_at", "reconciliations.finished_at", "market_facts.observed_at", "exchange_clocks.measured_at",
 	} {
 		h.age(column, age)
@@ -116,9 +117,9 @@ func (h *house) onServer(statements ...string) {
 	require.NoError(h.t, err)
 	defer conn.Close(ctx)
 	for _, s := range statements {
-		h.eventually(10*time.Second, s, func() bool { // a connection that is ending is in the way for a moment
-			_, err = conn.Exec(ctx, s)
-			return err == nil
+		waittest.Until(h.t, s, func() error { // a connection that is ending is in the way for a moment
+			_, err := conn.Exec(ctx, s)
+			return err
 		})
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,7 +30,7 @@ func TestAnOperatorsWordOverHTTPEndsADoubt(t *testing.T) {
 
 	seen := map[string]any{"orderId": h.orderID("lost"), "reason": "it is in the web page"}
 	var a answered
-	h.eventually(time.Minute, "the word counts once no request can act any more", func() bool {
+	h.eventually("the word counts once no request can act any more", func() bool {
 		a = olga.call(http.MethodPost, path, seen)
 		return a.HTTP == http.StatusOK
 	})

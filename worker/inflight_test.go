@@ -99,7 +99,7 @@ func carryOn(t *testing.T, folder string) {
 	}
 	require.Equal(t, "filled", h.orderStatus("resting"), "or its time to live of a year is over")
 	for _, id := range []string{"waiting", "claimed", "begun"} {
-		h.eventually(2*time.Minute, id+" can be executed", func() bool {
+		h.eventually(id+" can be executed", func() bool {
 			_, err := h.ask(id, workflows.ExecuteRequest{})
 			return err == nil && h.status(id) == trade.Executed
 		})
@@ -231,7 +231,7 @@ func (h *house) takeOff() {
 	h.executing("begun")
 	h.awaitTrace(dir, struckFile, "PlaceOrder/row")
 	h.executing("claimed")
-	h.becomes("claimed", trade.Executing, 4*time.Second)
+	h.becomes("claimed", trade.Executing)
 	h.kill("proposals")
 	h.kill("scans")
 	for id, want := range map[string]trade.Status{

@@ -25,7 +25,7 @@ import (
 func TestKeysAndQueuesOfEachRoleAreItsOwn(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, 1)
-	s.eventually(30*time.Second, "role scans polls", func() bool { return len(s.pollers(workflows.ScansQueueOf(account))) > 0 })
+	s.eventually("role scans polls", func() bool { return len(s.pollers(workflows.ScansQueueOf(account))) > 0 })
 	for process, holds := range map[string]string{"proposals-0": "", "orders": s.trade.Secret, "scans": s.read.Secret} {
 		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", s.processes[process].Process.Pid))
 		require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestKeysAndQueuesOfEachRoleAreItsOwn(t *testing.T) {
 	}
 	for queue, role := range map[string]string{
 		workflows.OrdersQueue(account): "orders/", workflows.FollowQueue(account): "orders/",
-		workflows.ScansQueueOf(account): "scans/", workflows.ProposalsQueue: "proposals/",
+		workflows.ScansQueueOf(account): "scans/", workflows.UpkeepQueue: "proposals/",
 	} {
 		pollers := s.pollers(queue)
 		require.NotEmpty(t, pollers, queue)
@@ -45,6 +45,7 @@ func TestKeysAndQueuesOfEachRoleAreItsOwn(t *testing.T) {
 			require.True(t, strings.HasPrefix(p, role), "%s polls %s", p, queue)
 		}
 	}
+	require.Empty(t, s.pollers(workflows.ProposalsQueue), "an activity that nobody but a workflow's own task runs cannot be called by others")
 	require.Equal(t, 310, s.orderWith(s.read), "the read-only key may not trade")
 	require.Empty(t, s.ordered())
 }

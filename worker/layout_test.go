@@ -43,6 +43,7 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/analyst":        prefixed(adapters[1:]),
 		"internal/schedules":      prefixed(adapters),
 		"internal/demoanalyst":    append([]string{"interlock/internal/trade", "interlock/internal/prompt"}, prefixed(adapters)...),
+		"starter/chaos/forgery":   append([]string{"github.com/jackc/pgx/v5"}, prefixed(adapters)...),
 		"internal/devstack":       {"interlock/internal/trade", "interlock/internal/postgres"},
 	}
 	for pkg, banned := range forbidden {

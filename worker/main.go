@@ -25,10 +25,12 @@ import (
 	"interlock/internal/bitvavo/market"
 	bitvavo "interlock/internal/bitvavo/orders"
 	"interlock/internal/config"
+	"interlock/internal/listen"
 	"interlock/internal/notify"
 	"interlock/internal/postgres"
 	"interlock/internal/rate"
 	"interlock/internal/telemetry"
+	"interlock/migrations"
 	"interlock/workflows"
 )
 
@@ -93,17 +95,19 @@ func newProcess(ctx context.Context, cfg config.WorkerConfig) (*process, error) 
 	return p, nil
 }
 
-// connect opens the database, checks the venue, and dials Temporal, in this
-// order: a worker of the wrong account must not even poll.
+// connect opens the database, checks schema and venue, and dials Temporal, in
+// this order: a worker of another schema or account must not even poll.
 func (p *process) connect(ctx context.Context) (err error) {
-	if p.metrics, err = telemetry.Start(ctx, p.cfg.MetricsAddr, "interlock-worker-"+string(p.cfg.Role)); err != nil {
+	if err := p.measure(ctx); err != nil {
 		return err
 	}
-	p.closers = append(p.closers, func() { _ = p.metrics.Shutdown(context.WithoutCancel(ctx)) })
 	if p.store, err = postgres.Open(ctx, p.cfg.DatabaseURL.Reveal()); err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.store.Close)
+	if err := p.checkSchema(ctx); err != nil {
+		return err
+	}
 	p.attempts, p.deliveries, p.sender = p.store, p.store, notify.New()
 	if err := p.checkVenue(ctx); err != nil {
 		return err
@@ -113,6 +117,23 @@ func (p *process) connect(ctx context.Context) (err error) {
 	}
 	p.watchHalts(ctx)
 	return p.dialTemporal(ctx)
+}
+
+// measure serves the metrics, and tells where.
+func (p *process) measure(ctx context.Context) error {
+	book, err := listen.In(p.cfg.AddressFile)
+	if err != nil {
+		return err
+	}
+	page, err := book.Listen(ctx, listen.Metrics, p.cfg.MetricsAddr)
+	if err != nil {
+		return fmt.Errorf("INTERLOCK_METRICS_ADDR: %w", err)
+	}
+	if p.metrics, err = telemetry.Start(ctx, page, "interlock-worker-"+string(p.cfg.Role)); err != nil {
+		return err
+	}
+	p.closers = append(p.closers, func() { _ = p.metrics.Shutdown(context.WithoutCancel(ctx)) })
+	return book.Tell()
 }
 
 // dialTemporal waits a while for a Temporal that is away: meanwhile this
@@ -158,6 +179,16 @@ func (p *process) hosts(role config.Role) bool {
 	return p.cfg.Role == role || p.cfg.Role == config.All
 }
 
+// checkSchema refuses a database whose schema does not serve this program: its
+// statements would fail there and be tried for ever, or mean something else.
+func (p *process) checkSchema(ctx context.Context) error {
+	version, oldest, err := p.store.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	return migrations.Serves(version, oldest)
+}
+
 // checkVenue refuses to serve an account at an exchange that is not its own.
 func (p *process) checkVenue(ctx context.Context) error {
 	if p.cfg.Role == config.Proposals {
@@ -192,8 +223,11 @@ func (p *process) connectExchange(ctx context.Context) error {
 	return nil
 }
 
-// serve runs until ctx ends, then drains.
+// serve runs until ctx ends, or the schema no longer serves this program; then
+// it drains.
 func (p *process) serve(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	refresh, err := p.prepare(ctx)
 	if err != nil {
 		return err
@@ -211,11 +245,15 @@ func (p *process) serve(ctx context.Context) error {
 	p.log.Info("serving", "role", p.cfg.Role, "account", p.cfg.Account, "identity", p.identity)
 	var background sync.WaitGroup
 	background.Go(func() { p.keepScheduled(ctx) })
+	background.Go(func() { end(migrations.Watch(ctx, rescheduleEvery, p.store.Schema)) })
 	if refresh != nil {
 		refresh.Run(ctx)
 	}
 	<-ctx.Done()
 	background.Wait()
+	if err := context.Cause(ctx); errors.Is(err, migrations.ErrOtherSchema) {
+		return err
+	}
 	return nil
 }
 

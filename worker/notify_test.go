@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -41,7 +40,7 @@ type ear struct {
 	answer func(http.ResponseWriter, outbox.Event) // nil: takes everything
 }
 
-func listen(t *testing.T) *ear {
+func newEar(t *testing.T) *ear {
 	t.Helper()
 	e := &ear{t: t, key: notify.NewSigningKey()}
 	e.Server = httptest.NewServer(http.HandlerFunc(e.serve))
@@ -156,7 +155,7 @@ func TestANotifierKilledAtAnyStepLosesNothingAndKeepsTheOrder(t *testing.T) {
 }
 
 func (k killing) prove(t *testing.T) {
-	s, e, dir := muted(t), listen(t), t.TempDir()
+	s, e, dir := muted(t), newEar(t), t.TempDir()
 	s.tells("r", e, outbox.Blocked)
 	want := s.blocks("p", 3)
 	nth := 2
@@ -170,12 +169,12 @@ func (k killing) prove(t *testing.T) {
 		})
 	}
 	s.startStruck("struck", strike{Role: "proposals", At: k.at, After: k.after, Nth: nth, Dir: dir})
-	s.eventually(time.Minute, "the worker falls", func() bool {
+	s.eventually("the worker falls", func() bool {
 		_, err := os.Stat(filepath.Join(dir, struckFile))
 		return err == nil
 	})
 	s.start("heir", "proposals")
-	s.eventually(2*time.Minute, "everything is told and written down", func() bool { return s.open("r") == 0 })
+	s.eventually("everything is told and written down", func() bool { return s.open("r") == 0 })
 	require.Equal(t, want, inOrder(e.of("p")))
 	if k.at == "DueRules/due" {
 		require.LessOrEqual(t, len(e.of("p")), 4) // it falls beside a delivery
@@ -201,7 +200,7 @@ func (s *stack) open(rule string) int {
 func TestServicesThatHangBreakOffOrFailHoldUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	s := muted(t)
-	well, hangs, failing, cut := listen(t), listen(t), listen(t), listen(t)
+	well, hangs, failing, cut := newEar(t), newEar(t), newEar(t), newEar(t)
 	released := make(chan struct{})
 	t.Cleanup(func() { close(released) })
 	hangs.answers(func(http.ResponseWriter, outbox.Event) { <-released })
@@ -217,15 +216,15 @@ func TestServicesThatHangBreakOffOrFailHoldUpNobodyElse(t *testing.T) {
 	}
 	s.start("proposals", "proposals")
 	want := s.blocks("p", 3)
-	s.eventually(time.Minute, "the well one hears all", func() bool { return len(well.of("p")) == 3 })
-	s.eventually(time.Minute, "the one that hangs is asked too", func() bool { return len(hangs.of("p")) > 0 })
+	s.eventually("the well one hears all", func() bool { return len(well.of("p")) == 3 })
+	s.eventually("the one that hangs is asked too", func() bool { return len(hangs.of("p")) > 0 })
 	require.Equal(t, want[:1], inOrder(hangs.of("p")), "and waited for")
 	for name, e := range map[string]*ear{"failing": failing, "cut": cut} {
-		s.eventually(time.Minute, name+" hears all", func() bool { return s.open(name) == 0 })
+		s.eventually(name+" hears all", func() bool { return s.open(name) == 0 })
 		require.Equal(t, want, inOrder(e.of("p")), name)
 		require.Len(t, e.of("p"), 6, "%s: each once more", name)
 	}
-	s.eventually(time.Minute, "the one that hangs is given time", func() bool {
+	s.eventually("the one that hangs is given time", func() bool {
 		rules, err := s.owner.Rules(ctx)
 		return err == nil && slices.ContainsFunc(rules, func(r postgres.RuleState) bool { return r.ID == "hangs" && r.LastError != "" })
 	})

@@ -11,6 +11,7 @@ import (
 
 	"interlock/activities/notify"
 	"interlock/activities/scans"
+	"interlock/starter/chaos/forgery"
 )
 
 // registry notes names, and panics at a way to register that it does not know.
@@ -47,7 +48,7 @@ func TestEachRoleHostsTheseActivitiesAndNoOthers(t *testing.T) {
 	registerScans(&looks, &scans.Activities{})
 	require.ElementsMatch(t, []string{"Proposal", "Reconcile", "Sweep", "Scan", "Notify"}, proposals.workflows)
 	require.ElementsMatch(t, []string{
-		"Cancel", "Conclude", "Expire", "FailExecution", "Preflight", "ReadState", "RecordOrder", "Resolve", "StoreOverride",
+		"Cancel", "Conclude", "Expire", "FailExecution", "NoteRefusal", "Preflight", "ReadState", "RecordOrder", "Resolve", "StoreOverride",
 	}, proposals.activities)
 	require.ElementsMatch(t, []string{"PlaceOrder"}, place.activities)
 	require.ElementsMatch(t, []string{"FindOrder", "ReadOrder", "FollowOrder", "CancelOrder", "Reconcile"}, follow.activities)
@@ -57,4 +58,16 @@ func TestEachRoleHostsTheseActivitiesAndNoOthers(t *testing.T) {
 	for _, r := range []registry{place, follow, looks, tell, upkeep} {
 		require.Empty(t, r.workflows)
 	}
+}
+
+// Whatever is registered is forged in campaigns.
+func TestTheForgerCallsEveryActivityAndStartsEveryWorkflow(t *testing.T) {
+	var all registry
+	registerProposals(&all, nil, nil)
+	registerUpkeep(&all, nil, nil)
+	registerOrders(&all, &all, ordersHost{})
+	registerScans(&all, &scans.Activities{})
+	registerNotify(&all, &notify.Activities{})
+	require.ElementsMatch(t, all.activities, forgery.Activities())
+	require.ElementsMatch(t, all.workflows, forgery.Workflows())
 }

@@ -54,7 +54,7 @@ var (
 	refused = scene{ready: func(tr trial) { tr.marketIs("cancelOnly") }}
 
 	doubtful          = scene{ready: func(tr trial) { tr.strikeOrder("accept-then-drop") }}
-	unsettled         = scene{ready: func(tr trial) { tr.settleAfter(1500 * time.Millisecond) }}
+	unsettled         = scene{ready: func(tr trial) { tr.settleAfter(10 * time.Second) }}
 	openThenCancelled = scene{change: belowTheMarket, act: cancelOpenOrder}
 
 	cancelled = scene{act: func(tr trial) {
@@ -114,7 +114,7 @@ func beginNothing(tr trial) {
 	dir := tr.t.TempDir()
 	tr.startStruck("orders", strike{Role: "orders", Proposal: tr.id, At: "PlaceOrder/row", Nth: 1, Dir: dir})
 	tr.executing(tr.id)
-	tr.stack.awaitTrace(dir, struckFile, "PlaceOrder/row")
+	tr.awaitStruck(tr.id, dir, "PlaceOrder/row")
 	tr.reap("orders")
 	tr.start("orders", "orders")
 }
@@ -129,16 +129,19 @@ func belowTheMarket(tr trial, p *trade.Proposal) {
 
 func cancelOpenOrder(tr trial) {
 	tr.executing(tr.id)
-	tr.eventually(time.Minute, "an open order", func() bool { return tr.ordersOf(tr.id) == 1 })
+	tr.eventually("an open order", func() bool {
+		tr.again(tr.id)
+		return tr.ordersOf(tr.id) == 1
+	})
 	tr.tell(workflows.CancelSignal, workflows.CancelRequest{Actor: "anna", Reason: "changed my mind"})
 }
 
 // decideAbsent has a person decide while looking shows nothing clear.
 func decideAbsent(tr trial) {
 	tr.executing(tr.id)
-	tr.becomes(tr.id, trade.Unresolved, time.Minute)
+	tr.becomes(tr.id, trade.Unresolved)
 	tr.fault(map[string]any{"kind": "html", "method": http.MethodGet, "path": "/trades", "count": 0})
-	tr.eventually(20*time.Second, "an order would be seen by now", func() bool {
+	tr.eventually("an order would be seen by now", func() bool {
 		return tr.count(`SELECT count(*) FROM interlock.order_attempts a JOIN interlock.trade_executions e ON e.id = a.execution_id
 			WHERE e.proposal_id = $1 AND a.deadline < clock_timestamp() - interval '2500 ms'`, tr.id) == 1
 	})
@@ -148,7 +151,7 @@ func decideAbsent(tr trial) {
 // sayAbsentAgain waits until the lost word was weighed: while it is, another
 // one is refused.
 func sayAbsentAgain(tr trial) {
-	tr.eventually(time.Minute, "the first word was weighed", func() bool {
+	tr.eventually("the first word was weighed", func() bool {
 		reply, err := tr.temporal.QueryWorkflow(ctx, tr.id, "", workflows.StateQuery)
 		var state workflows.State
 		return err == nil && reply.Get(&state) == nil && state.Word != nil && state.Word.Weighed

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,6 +31,7 @@ import (
 	"interlock/internal/paper"
 	"interlock/internal/postgres"
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 	"interlock/migrations"
 	"interlock/workflows"
 )
@@ -69,7 +70,6 @@ type stack struct {
 	read      paper.Key
 	processes map[string]*exec.Cmd
 	logins    map[string]string
-	market    *scans.Refresher
 	model     string // base URL that role scans asks
 }
 
@@ -165,6 +165,7 @@ func widePolicy(t *testing.T, change []func(*trade.Policy)) trade.Policy {
 	p.TradesPerDay, p.TradesPerHour = trade.CountLimit{Unlimited: true}, trade.CountLimit{Unlimited: true}
 	p.ExposureMarket, p.ExposureAccount = trade.AmountLimit{Unlimited: true}, trade.AmountLimit{Unlimited: true}
 	p.RepeatThrottle = trade.Throttle{Unlimited: true}
+	p.PriceMaxAge, p.ReconcileMaxAge = trade.Duration(10*time.Minute), trade.Duration(30*time.Minute)
 	for _, c := range change {
 		c(&p)
 	}
@@ -208,17 +209,18 @@ func (s *stack) environment(role string) []string {
 	return env
 }
 
-// readMarket keeps prices fresh without a process of role scans, for tests
-// that are not about it.
-func (s *stack) readMarket() {
+// keepMarket keeps prices fresh without a process of role scans, for tests
+// that are not about it. The first are there when it returns.
+func (s *stack) keepMarket() {
 	s.t.Helper()
-	if s.market == nil {
-		reader, err := market.New(market.Config{URL: s.exchange.URL + "/v2", Key: s.read.Key, Secret: s.read.Secret})
-		require.NoError(s.t, err)
-		s.t.Cleanup(reader.Close)
-		s.market = &scans.Refresher{Market: reader, Facts: s.owner, Account: account}
-	}
-	require.NoError(s.t, s.market.Refresh(ctx))
+	reader, err := market.New(market.Config{URL: s.exchange.URL + "/v2", Key: s.read.Key, Secret: s.read.Secret, Timeout: waittest.Timeout})
+	require.NoError(s.t, err)
+	m := &scans.Refresher{Market: reader, Facts: s.owner, Account: account, Every: time.Second, Log: slog.New(slog.DiscardHandler)}
+	require.NoError(s.t, m.Refresh(ctx))
+	running, stop := context.WithCancel(ctx)
+	var keeping sync.WaitGroup
+	keeping.Go(func() { m.Run(running) })
+	s.t.Cleanup(func() { stop(); keeping.Wait(); reader.Close() })
 }
 
 func (s *stack) start(name, role string) {
@@ -281,17 +283,11 @@ func (s *stack) kill(name string) {
 
 func (s *stack) awaitReady() {
 	s.t.Helper()
-	s.eventually(2*time.Minute, "a first comparison and fresh prices", func() bool {
+	s.eventually("a first comparison and fresh prices", func() bool {
 		var n int
 		err := s.query(`SELECT count(*) FROM interlock.reconciliations r, interlock.market_facts m, interlock.exchange_clocks`, &n)
 		return err == nil && n > 0
 	})
-}
-
-// eventually waits for a condition; it is how every test here waits.
-func (s *stack) eventually(within time.Duration, what string, met func() bool) {
-	s.t.Helper()
-	require.Eventually(s.t, met, within, 50*time.Millisecond, what)
 }
 
 func (s *stack) query(sql string, into any, args ...any) error {
@@ -314,7 +310,7 @@ func (s *stack) proposeIn(id string, market trade.Market, change ...func(*trade.
 	s.t.Helper()
 	p := trade.Proposal{
 		ID: id, UserID: "anna", AccountID: account, Market: market, Side: trade.Buy, OrderType: trade.MarketOrder,
-		ExpiresAt: time.Now().Add(10 * time.Minute),
+		ExpiresAt: time.Now().Add(time.Hour),
 	}
 	amount, confidence := dec("0.001"), dec("0.9")
 	p.Amount, p.Confidence = &amount, &confidence
@@ -334,7 +330,7 @@ func (s *stack) ask(id string, req workflows.ExecuteRequest) (workflows.ExecuteR
 func (s *stack) askAs(ctx context.Context, request, id string, req workflows.ExecuteRequest) (workflows.ExecuteResult, error) {
 	var result workflows.ExecuteResult
 	req.Actor = "anna"
-	bound, cancel := context.WithTimeout(ctx, 40*time.Second)
+	bound, cancel := context.WithTimeout(ctx, oneAnswer)
 	defer cancel()
 	start := s.temporal.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
 		ID: id, TaskQueue: workflows.ProposalsQueue, WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
@@ -351,13 +347,6 @@ func (s *stack) askAs(ctx context.Context, request, id string, req workflows.Exe
 	return result, err
 }
 
-func (s *stack) execute(id string) workflows.ExecuteResult {
-	s.t.Helper()
-	result, err := s.ask(id, workflows.ExecuteRequest{})
-	require.NoError(s.t, err)
-	return result
-}
-
 // executing asks in the background until there is an answer, for what is to be
 // disturbed.
 func (s *stack) executing(id string) {
@@ -367,9 +356,11 @@ func (s *stack) executing(id string) {
 	request := uuid.NewString()
 	done.Go(func() {
 		for asking.Err() == nil {
-			if _, err := s.askAs(asking, request, id, workflows.ExecuteRequest{}); err == nil {
+			result, err := s.askAs(asking, request, id, workflows.ExecuteRequest{})
+			if err == nil && !busy(result.Blocks) {
 				return
 			}
+			request = next(request, result, err)
 		}
 	})
 	s.t.Cleanup(func() { giveUp(); done.Wait() })
@@ -382,9 +373,12 @@ func (s *stack) status(id string) trade.Status {
 	return life.Proposal.Status
 }
 
-func (s *stack) becomes(id string, want trade.Status, within time.Duration) {
+func (s *stack) becomes(id string, want trade.Status) {
 	s.t.Helper()
-	s.eventually(within, fmt.Sprintf("%s becomes %s", id, want), func() bool {
+	s.eventually(fmt.Sprintf("%s becomes %s", id, want), func() bool {
+		if want != trade.Failed {
+			s.again(id)
+		}
 		life, err := s.owner.ReadState(ctx, id)
 		return err == nil && life.Proposal.Status == want // an error may be a connection that the test has cut
 	})
@@ -439,13 +433,4 @@ func (s *stack) heal() { s.t.Helper(); s.admin(http.MethodDelete, "/admin/faults
 func (s *stack) delayReplies(d time.Duration) {
 	s.t.Helper()
 	s.admin(http.MethodPost, "/admin/delay", map[string]any{"replyDelayMs": d.Milliseconds()}, nil)
-}
-
-// freeAddress is an address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -53,8 +52,8 @@ func TestUnresolvedIsShownHoldsItsAssetAndEndsByAPersonsWord(t *testing.T) {
 	first := h.runOf("seen")
 	require.Equal(t, []trade.Code{trade.OrderUnresolved}, blocked(h.execute("other")))
 
-	h.eventually(2*time.Minute, "a run that continues as new", func() bool { return h.runOf("seen") != first })
-	h.eventually(time.Minute, "its view", func() bool { return h.state("seen").Status == trade.Unresolved })
+	h.eventually("a run that continues as new", func() bool { return h.runOf("seen") != first })
+	h.eventually("its view", func() bool { return h.state("seen").Status == trade.Unresolved })
 	s := h.state("seen")
 	require.Equal(t, []any{1, trade.Unknown}, []any{s.Tried[0].Number, s.Tried[0].Reply})
 	require.Equal(t, trade.Inconclusive, s.Looked[0].Saw, "looks of the earlier run")
@@ -74,7 +73,7 @@ func TestUnresolvedIsShownHoldsItsAssetAndEndsByAPersonsWord(t *testing.T) {
 	code, out = h.operator("resolve", "seen", "--order", h.orderID("seen"), "--actor", "olga", "--reason", "it is in the web page", "--yes")
 	require.Zero(t, code, out)
 	require.Contains(t, out, string(trade.Executed))
-	require.Equal(t, trade.Executed, h.execute("other").Status)
+	h.executes("other")
 	require.Equal(t, map[string]int{"seen": 1, "other": 1}, h.orderCounts("seen", "other"))
 
 	h.contradicted("denied")
@@ -88,8 +87,8 @@ func (h *house) contradicted(id string) {
 		code, _ := h.operator("resolve", id, "--absent", "--actor", "olga", "--reason", "support says so", "--yes")
 		return code == 0
 	}
-	h.eventually(3*time.Minute, "the word counts once no request can act any more", deny)
-	h.becomes(id, trade.Failed, 20*time.Second)
+	h.eventually("the word counts once no request can act any more", deny)
+	h.becomes(id, trade.Failed)
 	require.True(h.t, deny(), "said again it is answered the same")
 	require.Equal(h.t, 1, h.count(`
 		SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.resolve' AND proposal_id = $1 AND body->>'problem' = ''`, id))

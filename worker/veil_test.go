@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +24,14 @@ type veil struct {
 
 	mu     sync.Mutex
 	hidden map[string]int // client order ID to the errorCode of the answer
-	placed []time.Time    // when each order was on the wire
+	held   map[string]heldAnswer
+	placed []time.Time // when each order was on the wire
+}
+
+// heldAnswer is what becomes of the exchange's answer to an order.
+type heldAnswer struct {
+	code    int // of the answer to whoever looks for the order from then on
+	release chan struct{}
 }
 
 const (
@@ -40,6 +49,46 @@ func (v *veil) hide(clientOrderID string, code int) {
 	}
 	next[clientOrderID] = code
 	v.hidden = next
+}
+
+// swallow hides the next order of this ID the moment the exchange has taken it.
+// The answer is held back until release, and then lost.
+func (v *veil) swallow(clientOrderID string, code int) (release func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.held == nil {
+		v.held = map[string]heldAnswer{}
+	}
+	until := make(chan struct{})
+	v.held[clientOrderID] = heldAnswer{code, until}
+	return sync.OnceFunc(func() { close(until) })
+}
+
+// swallows carries out an order whose answer is to be lost.
+func (v *veil) swallows(r *http.Request) bool {
+	if r.Method != http.MethodPost || r.URL.Path != listsOfOrder+"order" {
+		return false
+	}
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var o struct {
+		ClientOrderID string `json:"clientOrderId"`
+	}
+	_ = json.Unmarshal(body, &o)
+	v.mu.Lock()
+	held, ok := v.held[o.ClientOrderID]
+	delete(v.held, o.ClientOrderID)
+	v.mu.Unlock()
+	if !ok {
+		return false
+	}
+	v.Handler.ServeHTTP(httptest.NewRecorder(), r)
+	v.hide(o.ClientOrderID, held.code)
+	select {
+	case <-held.release:
+	case <-r.Context().Done():
+	}
+	return true
 }
 
 func (v *veil) lift() {
@@ -76,6 +125,9 @@ func (v *veil) lastPlaced() time.Time {
 
 func (v *veil) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.note(r)
+	if v.swallows(r) {
+		panic(http.ErrAbortHandler)
+	}
 	hidden := v.now()
 	if len(hidden) == 0 || r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, listsOfOrder) {
 		v.Handler.ServeHTTP(w, r)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,14 +67,13 @@ func (z *zombie) wakesUp() {
 	z.openWith(order)
 	z.propose("p")
 	z.executing("p")
-	z.awaitTrace(z.dir, struckFile, order.At)
+	z.awaitStruck("p", z.dir, order.At)
 	z.start("second", "orders")
 	z.goesOn()
 	z.thaw()
 	z.answers()
 	require.Equal(z.t, z.row["until"], z.end("p"), z.name)
 	require.Equal(z.t, z.row["orders"], strconv.Itoa(z.ordersOf("p")), z.name)
-	z.readMarket()
 	z.propose("q")
 	z.tryUntil("q", trade.Executed)
 	require.Equal(z.t, 1, z.ordersOf("q"), "%s: trading goes on", z.name)
@@ -96,12 +94,11 @@ func (z *zombie) goesOn() {
 // frozen worker is lost, and what was surely not sent may be asked again.
 func (z *zombie) tryUntil(id string, want trade.Status) {
 	z.t.Helper()
-	z.eventually(2*time.Minute, fmt.Sprintf("%s: %s becomes %s", z.name, id, want), func() bool {
+	z.eventually(fmt.Sprintf("%s: %s becomes %s", z.name, id, want), func() bool {
 		switch z.status(id) {
 		case want:
 			return true
 		case trade.Pending, trade.Failed:
-			z.readMarket()
 			_, _ = z.ask(id, workflows.ExecuteRequest{})
 		}
 		return false

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"interlock/activities/orders"
 	"interlock/activities/proposals"
@@ -58,11 +59,23 @@ type bench struct {
 	requests []trade.Request
 }
 
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
+
+// newEnv is an environment that neither gives a machine up that stands still
+// for some seconds, nor takes that for a deadlock.
+func newEnv(suite *testsuite.WorkflowTestSuite) *testsuite.TestWorkflowEnvironment {
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(timeout)
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: timeout})
+	return env
+}
+
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, calls: map[string]int{}, placings: []trade.AttemptResult{accepted(filled)}, orders: []trade.Order{filled}}
 	var suite testsuite.WorkflowTestSuite
-	b.env = suite.NewTestWorkflowEnvironment()
+	b.env = newEnv(&suite)
 	b.env.SetStartTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	now := b.env.Now()
 	b.life = trade.Life{Proposal: trade.Proposal{

@@ -261,7 +261,7 @@ func missing(t *testing.T, file string) bool {
 // the bench, and returns its history.
 func run(t *testing.T, b *bench, workflowType string, drive func(live), args ...any) *history.History {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	c := serverOf(t, b).Client(t)
 	for _, w := range recorders(c, b) {

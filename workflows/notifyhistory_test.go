@@ -34,7 +34,7 @@ func TestNotifyIsRecorded(t *testing.T) {
 // first, on a real server, until the run has told enough.
 func liveNotify(t *testing.T) *history.History {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	c := devtest.Namespace(t, SearchAttributes()).Client(t)
 	main, tell := worker.New(c, ProposalsQueue, worker.Options{}), worker.New(c, NotifyQueue, worker.Options{})

@@ -17,6 +17,7 @@ import (
 	"interlock/activities/scans"
 	"interlock/internal/analyst"
 	"interlock/internal/budget"
+	"interlock/internal/listen/listentest"
 	"interlock/internal/prompt"
 	"interlock/internal/scan"
 	"interlock/internal/trade"
@@ -71,7 +72,7 @@ func (h *hour) pass(t *testing.T) {
 		}
 		var suite testsuite.WorkflowTestSuite
 		suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-		h.env = suite.NewTestWorkflowEnvironment()
+		h.env = newEnv(&suite)
 		h.env.SetStartTime(h.at)
 		h.env.RegisterActivity(&scans.Activities{Exchange: calm{h}, Records: h, Books: h, Model: h})
 		h.env.ExecuteWorkflow(Scan, ScanInput{JobID: h.job.ID, Account: h.job.AccountID, Revision: 1})
@@ -186,9 +187,7 @@ func down(t *testing.T, status int, header ...string) (url string, requests *int
 const dueTimes = int(time.Hour / dueEvery) // 240
 
 func TestAnHourWithoutTheModelIsOneAttemptPerDueTimeAndCostsNothing(t *testing.T) {
-	dead := httptest.NewServer(http.NotFoundHandler())
-	dead.Close()
-	h := newHour(t, dead.URL)
+	h := newHour(t, "http://"+listentest.Refusing(t))
 	h.limits.CallsPerHour = trade.CountLimit{Value: 1} // it would be gone after the first
 	h.pass(t)
 	require.Equal(t, dueTimes, h.runs)

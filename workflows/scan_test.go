@@ -82,7 +82,7 @@ func (s *scene) birth(_ context.Context, in proposals.StartInput) error {
 func (s *scene) run(t *testing.T, prepare ...func(*testsuite.TestWorkflowEnvironment)) ScanResult {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := newEnv(&suite)
 	for name, fn := range s.steps() {
 		env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}

@@ -49,7 +49,7 @@ func TestEveryScanPathIsRecorded(t *testing.T) {
 // live runs the scene on a real server and returns its history.
 func (s *scene) live(t *testing.T) *history.History {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	c := devtest.Namespace(t, SearchAttributes()).Client(t)
 	main, steps := worker.New(c, ProposalsQueue, worker.Options{}), worker.New(c, ScansQueueOf("paper"), worker.Options{})

@@ -249,11 +249,33 @@ func TestWhoeverWasOvertakenHasNothingToSay(t *testing.T) {
 	require.ErrorIs(t, b.pass(t), errDown)
 }
 
+// passing tells of each pass at its end, for as long as ctx allows.
+type passing struct {
+	*book
+	passes chan struct{}
+}
+
+func (p passing) ConcludeCancelOpen(ctx context.Context, wish trade.CancelOpen, left []trade.Obstacle) ([]trade.Obstacle, error) {
+	defer func() {
+		select {
+		case p.passes <- struct{}{}:
+		case <-ctx.Done():
+		}
+	}()
+	return p.book.ConcludeCancelOpen(ctx, wish, left)
+}
+
 func TestItWatchesUntilItIsStopped(t *testing.T) {
 	b := newBook()
-	c := &Canceller{Book: b, Wishes: b, Account: "paper", Every: time.Millisecond, Log: slog.New(slog.DiscardHandler)}
-	ctx, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	passes := make(chan struct{})
+	c := &Canceller{Book: b, Wishes: passing{b, passes}, Account: "paper", Every: time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	c.Run(ctx)
+	over := make(chan struct{})
+	go func() { defer close(over); c.Run(ctx) }()
+	<-passes
+	<-passes
+	stop()
+	<-over
 	require.True(t, b.ended)
 }

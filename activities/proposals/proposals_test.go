@@ -29,7 +29,6 @@ type house struct {
 	due, open, unseen []string
 	running           map[string]bool
 	silent            bool
-	silence           time.Duration // that was asked for
 	failOn            string
 	expired, seen     []string
 	started, woken    []string
@@ -41,10 +40,7 @@ func (h *house) OpenExecutions(context.Context, time.Duration, int) ([]string, e
 	return h.open, nil
 }
 
-func (h *house) Silent(_ context.Context, _ string, age time.Duration) (bool, error) {
-	h.silence = age
-	return h.silent, nil
-}
+func (h *house) MayTell(context.Context, string) (bool, error) { return h.silent, nil }
 
 func (h *house) UnseenProposals(context.Context, time.Duration, int) ([]string, error) {
 	return h.unseen, nil
@@ -96,15 +92,11 @@ func TestSweepWakesARunThatDoesNotKnowItsClaim(t *testing.T) {
 	require.Equal(t, SweepResult{Refreshed: 1}, r)
 }
 
-// After Temporal was set back to a copy, a run rests that had claimed: nothing
-// but the sweep tells it.
-func TestRunThatForgotItsClaimIsToldWithinHalfAMinute(t *testing.T) {
+func TestSweepLeavesARunAloneThatTheRowsSayMustNotBeTold(t *testing.T) {
 	h := &house{open: []string{"living"}, running: map[string]bool{"living": true}}
 	_, err := (&Sweeper{Open: h, Lives: h}).Sweep(context.Background())
 	require.NoError(t, err)
-	require.Empty(t, h.woken, "one that is followed is left alone")
-	require.LessOrEqual(t, h.silence, 30*time.Second)
-	require.Positive(t, h.silence)
+	require.Empty(t, h.woken)
 }
 
 func TestSweepTriesEverythingAndReportsWhatFailed(t *testing.T) {

@@ -15,7 +15,7 @@ const Sweep = "Sweep"
 type Open interface {
 	DueProposals(ctx context.Context, most int) ([]string, error)
 	OpenExecutions(ctx context.Context, age time.Duration, most int) ([]string, error)
-	Silent(ctx context.Context, proposalID string, age time.Duration) (bool, error)
+	MayTell(ctx context.Context, proposalID string) (bool, error)
 	UnseenProposals(ctx context.Context, age time.Duration, most int) ([]string, error)
 	SeenWorkflow(ctx context.Context, proposalID string) error
 	Expire(ctx context.Context, proposalID string) (trade.Status, error)
@@ -43,12 +43,6 @@ type SweepResult struct {
 	Refreshed int `json:"refreshed"`
 }
 
-// silentAge is how long a claim may go without anybody acting on it before its
-// run is told to read the truth again. A run that does not know of its claim,
-// because Temporal was restored from a copy, would never act. One that only
-// waits for its next look is told too, and does nothing.
-const silentAge = trade.SendWithin
-
 const (
 	sweepBatch   = 500
 	orphanAge    = 10 * time.Second // a claim this old must have a running workflow
@@ -73,7 +67,8 @@ func (s *Sweeper) expire(ctx context.Context, r *SweepResult) error {
 }
 
 // follow restarts the workflows of claims. A restarted one finishes by
-// looking; one that runs but does not know of its claim is told.
+// looking; one that runs but does not know of its claim is told. So is one that
+// waits for a worker, which does nothing then: the rows say how often.
 func (s *Sweeper) follow(ctx context.Context, r *SweepResult) error {
 	return each(ctx, func() ([]string, error) { return s.Open.OpenExecutions(ctx, orphanAge, sweepBatch) }, func(id string) error {
 		started, err := s.Lives.Ensure(ctx, id)
@@ -81,8 +76,8 @@ func (s *Sweeper) follow(ctx context.Context, r *SweepResult) error {
 			r.Started += one(started)
 			return err
 		}
-		silent, err := s.Open.Silent(ctx, id, silentAge)
-		if err != nil || !silent {
+		tell, err := s.Open.MayTell(ctx, id)
+		if err != nil || !tell {
 			return err
 		}
 		r.Refreshed++

@@ -155,10 +155,14 @@ func (a *Analyst) judge(seen *wire, reply openai.ChatCompletionResponse, err err
 	return finish(reply)
 }
 
+// mostTokens is more than any one call can use.
+const mostTokens = 1_000_000_000
+
 func finish(reply openai.ChatCompletionResponse) scan.Answer {
+	in, out := reply.Usage.PromptTokens, reply.Usage.CompletionTokens
 	answer := scan.Answer{
-		InputTokens: int64(reply.Usage.PromptTokens), OutputTokens: int64(reply.Usage.CompletionTokens),
-		UsageKnown: reply.Usage.PromptTokens > 0 && reply.Usage.CompletionTokens >= 0,
+		InputTokens: int64(in), OutputTokens: int64(out),
+		UsageKnown: in > 0 && in <= mostTokens && out >= 0 && out <= mostTokens,
 	}
 	if len(reply.Choices) != 1 {
 		answer.Code, answer.Detail = scan.ReplyInvalid, fmt.Sprintf("the reply has %d choices", len(reply.Choices))

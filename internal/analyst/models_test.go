@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/listen/listentest"
 )
 
 func TestModelsAreListedWithoutACall(t *testing.T) {
@@ -27,7 +29,7 @@ func TestModelsAreListedWithoutACall(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = w.Write([]byte(c.body))
 		}))
-		names, err := New(Config{BaseURL: server.URL + "/v1", Key: "hunter2", Timeout: 5 * time.Second}).Models(t.Context())
+		names, err := New(Config{BaseURL: server.URL + "/v1", Key: "hunter2", Timeout: 5 * time.Minute}).Models(t.Context())
 		server.Close()
 		require.ErrorIs(t, err, c.want)
 		require.Equal(t, c.names, names)
@@ -39,9 +41,7 @@ func TestModelsAreListedWithoutACall(t *testing.T) {
 }
 
 func TestAModelServerThatIsDownIsNoAnswer(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	_, err := New(Config{BaseURL: server.URL, Timeout: 5 * time.Second}).Models(t.Context())
+	_, err := New(Config{BaseURL: "http://" + listentest.Refusing(t), Timeout: 5 * time.Second}).Models(t.Context())
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrNoList)
 	require.NotErrorIs(t, err, ErrKey)

@@ -193,11 +193,11 @@ func New(cfg Config) http.Handler {
 	return root{crossOrigin(s, cfg.Origins), s.streams.end}
 }
 
-// NewServer serves handler on addr, bounded against clients that are slow or
-// send without end.
-func NewServer(addr string, handler http.Handler) *http.Server {
+// NewServer serves handler, bounded against clients that are slow or send
+// without end.
+func NewServer(handler http.Handler) *http.Server {
 	server := &http.Server{
-		Addr: addr, Handler: handler, MaxHeaderBytes: 16 << 10,
+		Handler: handler, MaxHeaderBytes: 16 << 10,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 45 * time.Second, IdleTimeout: time.Minute,
 	}

@@ -19,6 +19,7 @@ import (
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/trade"
 	"interlock/internal/view"
+	"interlock/internal/waittest"
 )
 
 const eventsPath = "/api/trading/events"
@@ -70,7 +71,7 @@ func (s *stream) next() string {
 			if line != "" {
 				return line
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(timeout):
 			s.t.Fatal("the stream says nothing")
 		}
 	}
@@ -172,7 +173,7 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 	require.Equal(t, api.TooManyStreams, r.code())
 	d.listen(d.as("bert", account)...)
 	open[0].close()
-	require.Eventually(t, func() bool {
+	waittest.Until(t, "the place of the stream that ended", func() error {
 		bound, cancel := context.WithCancel(ctx)
 		defer cancel()
 		request, err := http.NewRequestWithContext(bound, "GET", d.server.URL+eventsPath, nil)
@@ -180,11 +181,11 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 		request.Header.Set("Authorization", "Bearer "+d.token)
 		answer, err := d.server.Client().Do(request)
 		if err != nil {
-			return false
+			return err
 		}
 		defer answer.Body.Close()
-		return answer.StatusCode == 200
-	}, 30*time.Second, 200*time.Millisecond)
+		return waittest.Is(answer.StatusCode == 200, "the answer is %s", answer.Status)
+	})
 }
 
 // The server's own timeouts are far shorter than a stream, and a shutdown waits
@@ -192,8 +193,8 @@ func TestNobodyHoldsMoreThanFiveStreamsAndAClosedOneIsFree(t *testing.T) {
 func TestAStreamOutlivesTheServersTimeoutsAndEndsWithIt(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
-	server := api.NewServer("127.0.0.1:0", api.New(api.Config{Store: d.store, Temporal: d.temporal}))
-	server.ReadTimeout, server.WriteTimeout = time.Second, time.Second
+	server := api.NewServer(api.New(api.Config{Store: d.store, Temporal: d.temporal}))
+	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 10*time.Second
 	d.serve(server)
 	s := d.listen()
 	require.Equal(t, ": alive", s.next(), "15 s without an event")
@@ -202,7 +203,7 @@ func TestAStreamOutlivesTheServersTimeoutsAndEndsWithIt(t *testing.T) {
 	_, told := s.event()
 	require.Equal(t, "p", told.ProposalID)
 
-	stopping, cancel := context.WithTimeout(ctx, 10*time.Second)
+	stopping, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	require.NoError(t, server.Shutdown(stopping))
 	require.Equal(t, "over", s.next())
@@ -222,7 +223,7 @@ func TestAStreamWorksThroughAPooler(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
 	pooled := open(t, devtest.Pooled(t, apiLogin(t, d.url)))
-	d.serve(api.NewServer("", api.New(api.Config{Store: pooled, Temporal: d.temporal})))
+	d.serve(api.NewServer(api.New(api.Config{Store: pooled, Temporal: d.temporal})))
 	s := d.listen()
 	d.blocks("p", "anna")
 	_, told := s.event()

@@ -140,6 +140,9 @@ type door struct {
 	server   *httptest.Server
 }
 
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
+
 func newDoor(t *testing.T, change ...func(*api.Config)) *door {
 	t.Helper()
 	url := devtest.Database(t, migrations.Up)
@@ -151,7 +154,7 @@ func newDoor(t *testing.T, change ...func(*api.Config)) *door {
 	d.token = d.tokenOf("anna", account)
 	cfg := api.Config{
 		Store: d.store, Temporal: d.temporal, Metrics: d.count, Now: func() time.Time { return d.now },
-		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Patience: 2 * time.Second,
+		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Patience: timeout,
 		RPS: 1e6, FailuresPerMinute: 1e6, // for tests that are not about it
 	}
 	for _, c := range change {

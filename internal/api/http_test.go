@@ -267,7 +267,7 @@ func TestTemporalThatIsDownIs503AndProposalsAreStillStored(t *testing.T) {
 }
 
 func TestServerIsBoundedAgainstSlowClients(t *testing.T) {
-	s := api.NewServer("127.0.0.1:0", http.NotFoundHandler())
+	s := api.NewServer(http.NotFoundHandler())
 	require.Positive(t, s.ReadHeaderTimeout)
 	require.Positive(t, s.ReadTimeout)
 	require.Greater(t, s.WriteTimeout.Seconds(), 30.0, "an execute may take this long")

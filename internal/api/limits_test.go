@@ -3,7 +3,6 @@ package api_test
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"interlock/internal/api"
 	"interlock/internal/identity"
+	"interlock/internal/listen/listentest"
 	"interlock/internal/trade"
 	"interlock/internal/view"
 )
@@ -121,10 +121,9 @@ func TestAJWTAndATokenOfOneUserAreOnePerson(t *testing.T) {
 
 func TestAnIssuerThatDoesNotAnswerIs503AndTokensStillWork(t *testing.T) {
 	t.Parallel()
-	down := httptest.NewServer(http.NotFoundHandler())
-	down.Close()
+	down := "http://" + listentest.Refusing(t)
 	d := newDoor(t, func(c *api.Config) {
-		c.JWTs = identity.New(identity.Config{KeysURL: down.URL, Issuer: jwtIssuer, Audience: "authenticated", Account: account, Now: c.Now})
+		c.JWTs = identity.New(identity.Config{KeysURL: down, Issuer: jwtIssuer, Audience: "authenticated", Account: account, Now: c.Now})
 	})
 	r := d.send("GET", "/api/trading/proposals", nil, "Authorization", "Bearer "+rs256(t, d.now))
 	require.Equal(t, []any{503, "IDENTITY_UNAVAILABLE"}, []any{r.status, r.code()})

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdktemporal "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -17,6 +18,7 @@ import (
 	"interlock/internal/api"
 	"interlock/internal/devstack/devtest"
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 	"interlock/workflows"
 )
 
@@ -71,7 +73,7 @@ func startStandIn(t *testing.T) (*api.Workflows, client.Client) {
 func TestWorkflowIsStartedMetOrStartedAgain(t *testing.T) {
 	t.Parallel()
 	w, c := startStandIn(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	anna := workflows.ExecuteRequest{Actor: "anna", NotAfter: time.Now()}
 	version := func(updateID string) int {
@@ -103,7 +105,7 @@ func TestWorkflowIsStartedMetOrStartedAgain(t *testing.T) {
 func TestOnlyTheValidatorsRefusalIsARejection(t *testing.T) {
 	t.Parallel()
 	w, _ := startStandIn(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	var rejected *api.Rejection
 	_, err := w.Execute(ctx, "p", uuid.NewString(), workflows.ExecuteRequest{})
@@ -118,7 +120,7 @@ func TestOnlyTheValidatorsRefusalIsARejection(t *testing.T) {
 func TestManyExecutesOfOneWorkflowAreAllAnswered(t *testing.T) {
 	t.Parallel()
 	w, _ := startStandIn(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	errs := make(chan error, 20)
 	for range cap(errs) {
@@ -135,12 +137,21 @@ func TestManyExecutesOfOneWorkflowAreAllAnswered(t *testing.T) {
 func TestWorkflowThatNobodyHostsIsAnErrorInTime(t *testing.T) {
 	t.Parallel()
 	c := devtest.Namespace(t, nil).Client(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	_, err := api.NewExecutor(c).Execute(ctx, "p", uuid.NewString(), workflows.ExecuteRequest{Actor: "anna"})
-	require.Error(t, err)
-	run, err := c.DescribeWorkflowExecution(t.Context(), "p", "")
-	require.NoError(t, err, "it waits for a worker")
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	answered := make(chan error, 1)
+	go func() {
+		_, err := api.NewExecutor(c).Execute(ctx, "p", uuid.NewString(), workflows.ExecuteRequest{Actor: "anna"})
+		answered <- err
+	}()
+	var run *workflowservice.DescribeWorkflowExecutionResponse
+	waittest.Until(t, "a run that waits for a worker", func() (err error) {
+		run, err = c.DescribeWorkflowExecution(t.Context(), "p", "")
+		return err
+	})
+	require.Empty(t, answered)
+	giveUp()
+	require.Error(t, <-answered)
 	require.Equal(t, enums.WORKFLOW_EXECUTION_STATUS_RUNNING, run.WorkflowExecutionInfo.Status)
 }
 

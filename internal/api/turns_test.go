@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/waittest"
 )
 
 func TestTurnsAreLimitedPerProposalAndForgottenAfterwards(t *testing.T) {
@@ -41,10 +43,11 @@ func TestTurnsAreLimitedPerProposalAndForgottenAfterwards(t *testing.T) {
 // giveWhenWaitedFor gives once somebody waits beside those who have a turn.
 func (t *turns) giveWhenWaitedFor(test *testing.T, id string) {
 	test.Helper()
-	require.Eventually(test, func() bool {
+	waittest.Closely(test, "somebody to wait", func() error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		return t.lanes[id].users > width
-	}, time.Second, time.Millisecond)
+		users := t.lanes[id].users
+		return waittest.Is(users > width, "%d have a turn or wait for one", users)
+	})
 	t.give(id)
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"interlock/internal/listen"
 	"interlock/internal/secret"
 )
 
@@ -52,6 +53,7 @@ type WorkerConfig struct {
 	Model       Model // role scans
 	ScansAtOnce int   // role scans; of one worker
 	MetricsAddr string
+	AddressFile string // where the process tells at which addresses it listens; may be empty
 	Notice      string // what the operator should be told at start; often empty
 }
 
@@ -82,7 +84,7 @@ func Worker(role string, getenv func(string) string) (WorkerConfig, error) {
 	cfg.Account = r.account()
 	cfg.DatabaseURL = r.databaseURL(true)
 	cfg.Temporal = r.temporal()
-	cfg.MetricsAddr = r.metricsAddr()
+	cfg.MetricsAddr, cfg.AddressFile = r.metricsAddr(), r.get(listen.Variable)
 	if cfg.Role != Proposals {
 		cfg.Exchange = r.exchange()
 	}
@@ -115,6 +117,7 @@ type APIConfig struct {
 	DatabaseURL secret.Text
 	Temporal    client.Options
 	MetricsAddr string
+	AddressFile string // where the process tells at which addresses it listens; may be empty
 	JWT         JWT
 	RPS         int      // requests per second of one user; 0 is the API's own default
 	Failures    int      // per minute of one address that proves nobody; 0 is the API's own default
@@ -131,7 +134,7 @@ func API(getenv func(string) string) (APIConfig, error) {
 	r.refuseForeignKeys(APIRole)
 	cfg := APIConfig{
 		Addr: r.addr("INTERLOCK_API_ADDR", DefaultAPIAddr), DatabaseURL: r.databaseURL(true),
-		Temporal: r.temporal(), MetricsAddr: r.metricsAddr(), JWT: r.jwt(), Origins: r.origins(),
+		Temporal: r.temporal(), MetricsAddr: r.metricsAddr(), AddressFile: r.get(listen.Variable), JWT: r.jwt(), Origins: r.origins(),
 		RPS: r.count("INTERLOCK_API_RPS", 0, 10_000), Failures: r.count("INTERLOCK_API_FAILURES", 0, 10_000),
 	}
 	return cfg, r.err()

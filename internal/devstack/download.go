@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	embedded "github.com/fergusstrange/embedded-postgres"
@@ -68,7 +69,8 @@ func downloadPostgres(ctx context.Context, into, repository string) (installatio
 		return installation{}, err
 	}
 	defer os.RemoveAll(unpacked)
-	if err := throwawayStart(ctx, unpacked, repository); err != nil && !unpackedBefore(err) {
+	err = onFreePorts(ctx, "PostgreSQL", io.Discard, func() error { return throwawayStart(ctx, unpacked, repository) })
+	if err != nil && !unpackedBefore(err) {
 		return installation{}, err
 	}
 	major, err := postgresMajor(ctx, filepath.Join(unpacked, "bin"))
@@ -84,10 +86,10 @@ func downloadPostgres(ctx context.Context, into, repository string) (installatio
 	return installation{filepath.Join(into, "bin"), major}, nil
 }
 
-// unpackedBefore recognises the failure of the step after unpacking, which is
-// certain for root: PostgreSQL refuses to run as root.
+// unpackedBefore recognises the failures of the steps after unpacking. The
+// first is certain for root: PostgreSQL refuses to run as root.
 func unpackedBefore(err error) bool {
-	return strings.Contains(err.Error(), "unable to init database")
+	return strings.Contains(err.Error(), "unable to init database") || strings.Contains(err.Error(), "could not start postgres")
 }
 
 // throwawayStart is bounded although the library is not: what it still does
@@ -97,7 +99,7 @@ func throwawayStart(ctx context.Context, into, repository string) error {
 	if err != nil {
 		return err
 	}
-	port, err := FreePort()
+	port, err := freePort()
 	if err != nil {
 		return err
 	}
@@ -114,6 +116,8 @@ func throwawayStart(ctx context.Context, into, repository string) error {
 		err := server.Start()
 		if err == nil {
 			err = server.Stop()
+		} else if strings.Contains(err.Error(), "already listening on port") {
+			err = fmt.Errorf("%w: %w", syscall.EADDRINUSE, err) // it looks before it unpacks
 		}
 		ended <- errors.Join(err, os.RemoveAll(scratch))
 	}()

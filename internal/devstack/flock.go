@@ -43,7 +43,7 @@ func (h held) Close() error {
 // waitLock takes the lock at path as soon as its holder lets go.
 func waitLock(ctx context.Context, path string) (io.Closer, error) {
 	var lock io.Closer
-	err := poll(ctx, 200*time.Millisecond, func() (bool, error) {
+	err := poll(ctx, 20*time.Millisecond, func() (bool, error) {
 		var err error
 		if lock, err = tryLock(path); errors.Is(err, errHeld) {
 			return false, nil

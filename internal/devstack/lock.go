@@ -44,8 +44,9 @@ const (
 	lockName = "stack.lock"
 	infoName = "stack.json"
 
-	// A reader holds the lock for an instant; an owner for longer than this.
-	readerGone = 600 * time.Millisecond
+	// A reader holds the lock for an instant, also on a machine that is busy;
+	// an owner for longer than this.
+	readerGone = 3 * time.Second
 )
 
 // Lock takes the state folder, making it if need be, or answers *LockedError.

@@ -5,19 +5,21 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/devstack"
 	"interlock/internal/devstack/devtest"
+	"interlock/internal/listen"
+	"interlock/internal/waittest"
 )
 
 const (
@@ -67,7 +69,9 @@ var helpers = map[string]func(dir string) (line string, stop func() error, err e
 		if err != nil {
 			return "", nil, err
 		}
-		s, err := devstack.StartTemporal(context.Background(), devstack.TemporalConfig{Path: path, UIPort: devstack.Headless})
+		s, err := devstack.StartTemporal(context.Background(), devstack.TemporalConfig{
+			Path: path, UIPort: devstack.Headless, Log: filepath.Join(dir, "temporal.log"),
+		})
 		if err != nil {
 			return "", nil, err
 		}
@@ -83,6 +87,20 @@ var helpers = map[string]func(dir string) (line string, stop func() error, err e
 		}
 		pid, err := s.Pid("sleeper")
 		return strconv.Itoa(pid), s.Stop, err
+	},
+	"listener": func(string) (string, func() error, error) {
+		book, err := listen.In(os.Getenv(listen.Variable))
+		if err != nil {
+			return "", nil, err
+		}
+		l, err := book.Listen(context.Background(), listen.HTTP, "127.0.0.1:0")
+		if err != nil {
+			return "", nil, err
+		}
+		if err := book.Tell(); err != nil {
+			return "", nil, err
+		}
+		return "", nil, http.Serve(l, http.NotFoundHandler())
 	},
 	"lock": func(dir string) (string, func() error, error) {
 		l, err := devstack.Lock(dir)
@@ -134,7 +152,9 @@ func stateDir(t *testing.T) string {
 
 func requireGone(t *testing.T, pid int) {
 	t.Helper()
-	eventually(t, func() bool { return !running(pid) }, "process %d is still there", pid)
+	waittest.Until(t, "the end of a process", func() error {
+		return waittest.Is(!running(pid), "process %d is still there", pid)
+	})
 }
 
 // running is false for a zombie: it runs no more, whoever reaps it.
@@ -147,11 +167,6 @@ func running(pid int) bool {
 	var state string
 	_, err = fmt.Sscan(string(stat[bytes.LastIndexByte(stat, ')')+1:]), &state)
 	return err == nil && state != "Z" && state != "X"
-}
-
-func eventually(t *testing.T, ok func() bool, message string, args ...any) {
-	t.Helper()
-	require.Eventually(t, ok, 20*time.Second, 20*time.Millisecond, append([]any{message}, args...)...)
 }
 
 func shell(name, script string) devstack.Child {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -16,7 +16,7 @@ import (
 )
 
 // poolerReady bounds the start of a pooler, which has nothing to recover.
-const poolerReady = 20 * time.Second
+const poolerReady = 2 * time.Minute
 
 // ErrNoPooler is that this machine has no pgbouncer.
 var ErrNoPooler = errors.New("there is no pgbouncer on this machine")
@@ -28,6 +28,7 @@ type Pooler struct {
 	behind  *url.URL
 	owner   account
 	process *process
+	ports   ports
 	port    int
 }
 
@@ -40,20 +41,27 @@ func StartPooler(ctx context.Context, dir, behind string) (*Pooler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pooler{dir: dir}
-	if p.behind, err = url.Parse(behind); err != nil {
-		return nil, fmt.Errorf("start pgbouncer: %w", err)
+	p, err := newPooler(dir, behind)
+	if err == nil {
+		err = p.open(ctx, program)
 	}
-	if p.owner, err = serverAccount(filepath.Join(dir, "none")); err != nil {
-		return nil, fmt.Errorf("start pgbouncer: %w", err)
-	}
-	if p.port, err = FreePort(); err != nil {
-		return nil, fmt.Errorf("start pgbouncer: %w", err)
-	}
-	if err := p.start(ctx, program); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("start pgbouncer: %w", err)
 	}
 	return p, nil
+}
+
+func newPooler(dir, behind string) (p *Pooler, err error) {
+	p = &Pooler{dir: dir}
+	if p.behind, err = url.Parse(behind); err != nil {
+		return nil, err
+	}
+	p.owner, err = serverAccount(filepath.Join(dir, "none"))
+	return p, err
+}
+
+func (p *Pooler) open(ctx context.Context, program string) error {
+	return onFreePorts(ctx, "pgbouncer", io.Discard, func() error { return p.start(ctx, program) })
 }
 
 func findPooler() (string, error) {
@@ -82,7 +90,10 @@ auth_type = scram-sha-256
 auth_file = %s
 `
 
-func (p *Pooler) start(ctx context.Context, program string) error {
+func (p *Pooler) start(ctx context.Context, program string) (err error) {
+	if p.port, err = p.ports.choose(0, "pgbouncer"); err != nil {
+		return err
+	}
 	password, _ := p.behind.User.Password()
 	users, settings := filepath.Join(p.dir, "users.txt"), filepath.Join(p.dir, "pgbouncer.ini")
 	for path, text := range map[string]string{
@@ -93,36 +104,26 @@ func (p *Pooler) start(ctx context.Context, program string) error {
 			return err
 		}
 	}
-	log := filepath.Join(p.dir, "pgbouncer.log")
 	child, err := start(command{
-		name: "pgbouncer", path: program, args: []string{settings}, env: bareEnv(), dir: p.dir, log: log,
+		name: "pgbouncer", path: program, args: []string{settings}, env: bareEnv(), dir: p.dir, log: filepath.Join(p.dir, "pgbouncer.log"),
 		runAs: p.owner.credential(), deathSignal: syscall.SIGKILL,
 	})
 	if err != nil {
 		return err
 	}
 	p.process = child
-	if err := p.awaitAnswer(ctx, log); err != nil {
+	if err := child.awaitReady(ctx, poolerReady, 25*time.Millisecond, p.ping); err != nil {
 		return errors.Join(err, child.kill())
 	}
 	return nil
 }
 
-func (p *Pooler) awaitAnswer(ctx context.Context, log string) error {
-	ctx, cancel := context.WithTimeout(ctx, poolerReady)
-	defer cancel()
-	var last error
-	err := poll(ctx, 25*time.Millisecond, func() (bool, error) {
-		if p.process.exited() {
-			return false, fmt.Errorf("%w: %s", errEndedEarly, lastWords(log))
-		}
-		var conn *pgx.Conn
-		if conn, last = pgx.Connect(ctx, p.URL(p.behind.String())); last == nil {
-			last = conn.Close(ctx)
-		}
-		return last == nil, nil
-	})
-	return withLast(err, last)
+func (p *Pooler) ping(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, p.URL(p.behind.String()))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }
 
 // URL is the same database and login as direct, through the pooler.
@@ -131,7 +132,7 @@ func (p *Pooler) URL(direct string) string {
 	if err != nil {
 		return direct // the connection itself will say what is wrong
 	}
-	u.Host = "127.0.0.1:" + strconv.Itoa(p.port)
+	u.Host = hostPort(p.port)
 	return u.String()
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -19,7 +18,7 @@ const (
 	database  = "interlock"
 
 	// postgresReady bounds a start that recovers from a crash.
-	postgresReady = 2 * time.Minute
+	postgresReady = 3 * time.Minute
 )
 
 // PostgresConfig says where a private PostgreSQL lives.
@@ -28,6 +27,8 @@ type PostgresConfig struct {
 	Port     int       // 0 picks a free one
 	Fast     bool      // for tests: a machine's crash may lose everything
 	Progress io.Writer // one line per thing that takes time; nil is silence
+
+	ports ports
 }
 
 // Postgres is a running private server.
@@ -122,7 +123,7 @@ func (p *Postgres) URL() string { return p.urlOf(database) }
 func (p *Postgres) urlOf(name string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(superuser, p.password),
-		Host: "127.0.0.1:" + strconv.Itoa(p.Port()), Path: "/" + name, RawQuery: "sslmode=disable",
+		Host: hostPort(p.Port()), Path: "/" + name, RawQuery: "sslmode=disable",
 	}
 	return u.String()
 }
@@ -139,6 +140,9 @@ func (p *Postgres) Pid() int { return p.running().pid() }
 
 // Done is closed when the present server process has ended, for any reason.
 func (p *Postgres) Done() <-chan struct{} { return p.running().done }
+
+// Ended says how the server process ended whose Done is closed.
+func (p *Postgres) Ended() error { return p.running().ended("") }
 
 func (p *Postgres) running() *process {
 	p.mu.Lock()
@@ -158,8 +162,9 @@ func (p *Postgres) Kill() error {
 	return stopPredecessor(context.Background(), p.data(), io.Discard)
 }
 
-// Restart stops the server if it runs and starts it again on the same port.
-// After Stop it fails: the folder may be another's by then.
+// Restart stops the server if it runs and starts it again on the same port,
+// waiting for it should another program have it meanwhile. After Stop it fails:
+// the folder may be another's by then.
 func (p *Postgres) Restart(ctx context.Context) error {
 	if p.stopped.Load() {
 		return errors.New("restart PostgreSQL: it was stopped")
@@ -168,7 +173,7 @@ func (p *Postgres) Restart(ctx context.Context) error {
 		return err
 	}
 	p.cfg.Port = p.Port()
-	if err := p.open(ctx); err != nil {
+	if err := onSamePorts(ctx, "PostgreSQL", p.cfg.Progress, func() error { return p.open(ctx) }); err != nil {
 		return fmt.Errorf("restart PostgreSQL: %w", err)
 	}
 	return nil

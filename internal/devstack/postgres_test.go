@@ -1,6 +1,7 @@
 package devstack_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -165,6 +166,36 @@ func TestTakenPortIsNamedWithItsFix(t *testing.T) {
 	require.Equal(t, port, taken.Port)
 	require.ErrorContains(t, err, strconv.Itoa(port)+" for PostgreSQL is taken")
 	require.ErrorContains(t, err, "choose another port")
+}
+
+func TestRestartWaitsForThePortThatOthersKnow(t *testing.T) {
+	t.Parallel()
+	progress := &lines{}
+	p, err := devstack.StartPostgres(t.Context(), devstack.PostgresConfig{Dir: stateDir(t), Fast: true, Progress: progress})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+	address := "127.0.0.1:" + strconv.Itoa(p.Port())
+	comesBack(t, progress, address, p)
+	require.Equal(t, address, "127.0.0.1:"+strconv.Itoa(p.Port()))
+}
+
+// comesBack takes the address of a server that is killed, and expects its
+// restart to wait and to say so.
+func comesBack(t *testing.T, progress *lines, address string, server interface {
+	Kill() error
+	Restart(ctx context.Context) error
+},
+) {
+	t.Helper()
+	taken := steal(t, address, server.Kill)
+	back := make(chan error, 1)
+	go func() { back <- server.Restart(t.Context()) }()
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	progress.await(t, "port "+port+", where others know it, is taken by another program; trying again in ")
+	require.Empty(t, back)
+	taken.Close()
+	require.NoError(t, <-back)
 }
 
 func TestInterruptedFirstStartIsRepeated(t *testing.T) {

@@ -70,7 +70,7 @@ func (p *Postgres) initdb(ctx context.Context, dir string) error {
 		return errors.Join(ctx.Err(), child.kill())
 	}
 	if child.err != nil {
-		return fmt.Errorf("initdb: %w: %s", child.err, lastWords(p.logFile()))
+		return fmt.Errorf("initdb: %w", child.ended(""))
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package devstack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"syscall"
@@ -12,30 +11,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// freePortTries is how often a start is repeated whose free port was taken
-// between our look and the server's.
-const freePortTries = 3
-
-var errEndedEarly = errors.New("ended while starting")
-
 // open starts the server and returns when it answers.
 func (p *Postgres) open(ctx context.Context) error {
 	if err := stopPredecessor(ctx, p.data(), p.cfg.Progress); err != nil {
 		return err
 	}
-	for try := 1; ; try++ {
-		err := p.openOnce(ctx)
-		if err == nil {
-			return p.createDatabase(ctx)
-		}
-		if p.cfg.Port != 0 || try == freePortTries || !errors.Is(err, errEndedEarly) {
-			return err
-		}
+	if err := onFreePorts(ctx, "PostgreSQL", p.cfg.Progress, func() error { return p.openOnce(ctx) }); err != nil {
+		return err
 	}
+	return p.createDatabase(ctx)
 }
 
 func (p *Postgres) openOnce(ctx context.Context) error {
-	port, err := choosePort(p.cfg.Port, "PostgreSQL")
+	port, err := p.cfg.ports.choose(p.cfg.Port, "PostgreSQL")
 	if err != nil {
 		return err
 	}
@@ -48,7 +36,10 @@ func (p *Postgres) openOnce(ctx context.Context) error {
 	p.mu.Lock()
 	p.process, p.port = child, port
 	p.mu.Unlock()
-	if err := p.awaitAnswer(ctx, child); err != nil {
+	if err := child.awaitReady(ctx, postgresReady, 25*time.Millisecond, p.ping); err != nil {
+		if port == p.cfg.Port && errors.Is(err, syscall.EADDRINUSE) {
+			err = &PortTakenError{Port: port, For: "PostgreSQL"}
+		}
 		return errors.Join(err, child.kill(), stopPredecessor(context.WithoutCancel(ctx), p.data(), io.Discard))
 	}
 	return nil
@@ -73,20 +64,6 @@ func (p *Postgres) serverArgs(port int) []string {
 		args = append(args, "-c", s[0]+"="+s[1])
 	}
 	return args
-}
-
-func (p *Postgres) awaitAnswer(ctx context.Context, child *process) error {
-	ctx, cancel := context.WithTimeout(ctx, postgresReady)
-	defer cancel()
-	var last error
-	err := poll(ctx, 25*time.Millisecond, func() (bool, error) {
-		if child.exited() {
-			return false, fmt.Errorf("%w: %s", errEndedEarly, lastWords(p.logFile()))
-		}
-		last = p.ping(ctx)
-		return last == nil, nil
-	})
-	return withLast(err, last)
 }
 
 func (p *Postgres) ping(ctx context.Context) error {

@@ -2,6 +2,7 @@ package devstack
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,15 +28,26 @@ func stoppedPostgres(t *testing.T) *Postgres {
 	return p
 }
 
+// orphaned is a server on the data of p that nobody owns.
+func orphaned(t *testing.T, p *Postgres) (orphan *process) {
+	t.Helper()
+	require.NoError(t, onFreePorts(t.Context(), "orphan", io.Discard, func() (err error) {
+		if p.port, err = freePort(); err != nil {
+			return err
+		}
+		if orphan, err = start(p.command("postgres", p.data(), 0, p.serverArgs(p.port))); err != nil {
+			return err
+		}
+		return orphan.awaitReady(t.Context(), timeout, interval, p.ping)
+	}))
+	return orphan
+}
+
 func TestOrphanIsEndedByTheNextStart(t *testing.T) {
 	t.Parallel()
 	p := stoppedPostgres(t)
-	port, err := FreePort()
-	require.NoError(t, err)
-	orphan, err := start(p.command("postgres", p.data(), 0, p.serverArgs(port)))
-	require.NoError(t, err)
+	orphan := orphaned(t, p)
 	t.Cleanup(func() { require.NoError(t, orphan.kill()) })
-	require.Eventually(t, func() bool { return postmaster(p.data()) == orphan.pid() }, patience, interval)
 
 	var progress bytes.Buffer
 	next, err := StartPostgres(t.Context(), PostgresConfig{Dir: p.cfg.Dir, Fast: true, Progress: &progress})

@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -24,10 +25,12 @@ type command struct {
 
 // process is a started child. done is closed once it was reaped.
 type process struct {
-	name string
-	cmd  *exec.Cmd
-	done chan struct{}
-	err  error
+	name     string
+	cmd      *exec.Cmd
+	log      string
+	logStart int64 // where its own words begin
+	done     chan struct{}
+	err      error
 }
 
 func start(c command) (*process, error) {
@@ -41,10 +44,13 @@ func start(c command) (*process, error) {
 	cmd.Dir = c.dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttributes(c.runAs, c.deathSignal)
+	p := &process{name: c.name, cmd: cmd, log: c.log, done: make(chan struct{})}
+	if info, err := log.Stat(); err == nil {
+		p.logStart = info.Size()
+	}
 	if err := onLastingThread(cmd.Start); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name, err)
 	}
-	p := &process{name: c.name, cmd: cmd, done: make(chan struct{})}
 	go p.reap()
 	return p, nil
 }
@@ -52,6 +58,38 @@ func start(c command) (*process, error) {
 func (p *process) reap() {
 	p.err = p.cmd.Wait()
 	close(p.done)
+}
+
+// awaitReady asks ready until it is nil. It fails as soon as the child ends or
+// ctx does, and when the child is not ready within a time; then it says what
+// ready said last.
+func (p *process) awaitReady(ctx context.Context, within, every time.Duration, ready func(context.Context) error) error {
+	bound, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.done:
+			cancel() // whoever answers now is another
+		case <-bound.Done():
+		}
+	}()
+	var last error
+	err := poll(bound, every, func() (bool, error) {
+		err := ready(bound)
+		if last == nil || bound.Err() == nil {
+			last = err
+		}
+		return err == nil, nil
+	})
+	switch {
+	case p.exited():
+		return p.ended(" while starting")
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("not ready yet (%w): %w; its last words: %s; see %s", ctx.Err(), last, p.lastWords(), p.log)
+	}
+	return fmt.Errorf("not ready in %s: %w; its last words: %s; see %s", within, last, p.lastWords(), p.log)
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }

@@ -1,17 +1,23 @@
 package devstack
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/waittest"
 )
 
 const (
-	patience = 20 * time.Second
+	timeout  = 5 * time.Minute
 	interval = 10 * time.Millisecond
 )
 
@@ -29,7 +35,7 @@ func TestChildInheritsNothing(t *testing.T) {
 	c.env = nil
 	child, err := start(c)
 	require.NoError(t, err)
-	require.True(t, child.gone(patience))
+	require.True(t, child.gone(timeout))
 	text, err := os.ReadFile(c.log)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "secret")
@@ -50,7 +56,9 @@ func TestStubbornChildIsKilledAfterItsGrace(t *testing.T) {
 	c := sleeper(t, `trap "" TERM; echo deaf; exec sleep 1000`)
 	child, err := start(c)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return lastWords(c.log) == "deaf" }, patience, interval)
+	waittest.Until(t, "it to be deaf", func() error {
+		return waittest.Is(child.lastWords() == "deaf", "it said %s", child.lastWords())
+	})
 	require.NoError(t, child.stop(step{syscall.SIGTERM, 50 * time.Millisecond}))
 	require.Equal(t, "signal: killed", child.fate())
 	require.NoError(t, child.stop(step{syscall.SIGTERM, time.Second}), "a second stop does nothing")
@@ -82,8 +90,52 @@ func TestLargeLogIsSetAside(t *testing.T) {
 
 func TestLastWordsFitInOneLine(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "log")
-	require.NoError(t, os.WriteFile(path, []byte("1\n2\n3\n4\n5\n6\n"), 0o600))
-	require.Equal(t, "3 | 4 | 5 | 6", lastWords(path))
-	require.Equal(t, "no log", lastWords(path+".missing"))
+	require.Equal(t, "3 | 4 | 5 | 6", LastWords([]byte("1\n2\n3\n4\n5\n6\n")))
+	require.Equal(t, "it said nothing", LastWords([]byte("\n")))
+	require.Equal(t, "cannot listen | panic: nil", LastWords([]byte("up\ncannot listen\npanic: nil\n\ngoroutine 1:\nmain.main()\n")), "a stack says less")
+	long := LastWords([]byte(strings.Repeat("ö", 1000) + ": disk is full\n"))
+	require.LessOrEqual(t, len(long), mostWords+len("…"))
+	require.True(t, utf8.ValidString(long))
+	require.True(t, strings.HasSuffix(long, "ö: disk is full"), long)
+}
+
+func TestLastWordsAreTheProcesssOwn(t *testing.T) {
+	t.Parallel()
+	c := sleeper(t, `echo address already in use`)
+	first, err := start(c)
+	require.NoError(t, err)
+	require.True(t, first.gone(timeout))
+	require.ErrorIs(t, first.ended(""), syscall.EADDRINUSE)
+
+	c.args = []string{"-c", "exit 3"}
+	second, err := start(c)
+	require.NoError(t, err)
+	require.True(t, second.gone(timeout))
+	require.NotErrorIs(t, second.ended(""), syscall.EADDRINUSE, "another process said so")
+	require.EqualError(t, second.ended(" early"), "ended early (exit status 3): it said nothing; see "+c.log)
+}
+
+func TestAChildThatIsNotReadySaysWhatItLackedAndItsLastWords(t *testing.T) {
+	t.Parallel()
+	c := sleeper(t, `echo reading candles; exec sleep 1000`)
+	child, err := start(c)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, child.kill()) }()
+	waittest.Until(t, "its word", func() error {
+		return waittest.Is(child.lastWords() == "reading candles", "it said %s", child.lastWords())
+	})
+	err = child.awaitReady(t.Context(), 50*time.Millisecond, interval, func(context.Context) error { return errors.New("no answer") })
+	require.EqualError(t, err, "not ready in 50ms: no answer; its last words: reading candles; see "+c.log)
+}
+
+func TestAnEndIsNoticedWhileAQuestionHangs(t *testing.T) {
+	t.Parallel()
+	c := sleeper(t, `echo gone; exit 1`)
+	child, err := start(c)
+	require.NoError(t, err)
+	err = child.awaitReady(t.Context(), time.Hour, interval, func(ctx context.Context) error {
+		<-ctx.Done() // another program accepts and never answers
+		return ctx.Err()
+	})
+	require.EqualError(t, err, "ended while starting (exit status 1): gone; see "+c.log)
 }

@@ -2,11 +2,15 @@ package devstack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 	"syscall"
 	"time"
+
+	"interlock/internal/listen"
 )
 
 const (
@@ -20,16 +24,20 @@ const (
 type supervised struct {
 	spec     Child
 	log      string
+	told     string // the file in which it tells its addresses; empty for one that does not
 	progress io.Writer
+	ready    chan struct{} // closed once it has been
 	stopping chan struct{}
 	watched  chan struct{} // closed when the watch has ended
 
 	mu      sync.Mutex
 	process *process
 	stopped bool
+	ends    int   // that nobody asked for
+	lastEnd error // the last of them
 }
 
-func supervise(spec Child, log string, progress io.Writer) (*supervised, error) {
+func supervise(spec Child, log, told string, progress io.Writer) (*supervised, error) {
 	if spec.ReadyWithin == 0 {
 		spec.ReadyWithin = defaultReadyWithin
 	}
@@ -37,8 +45,8 @@ func supervise(spec Child, log string, progress io.Writer) (*supervised, error) 
 		spec.Grace = defaultGrace
 	}
 	c := &supervised{
-		spec: spec, log: log, progress: progress,
-		stopping: make(chan struct{}), watched: make(chan struct{}),
+		spec: spec, log: log, told: told, progress: progress,
+		ready: make(chan struct{}), stopping: make(chan struct{}), watched: make(chan struct{}),
 	}
 	if err := c.launch(); err != nil {
 		return nil, err
@@ -75,25 +83,43 @@ func (c *supervised) running() *process {
 // awaitReady fails at the first end of the process: one that crashes while it
 // starts has a reason that restarts do not cure.
 func (c *supervised) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.spec.ReadyWithin)
-	defer cancel()
-	first := c.running()
-	var last error
-	err := poll(ctx, 25*time.Millisecond, func() (bool, error) {
-		if first.exited() {
-			return false, fmt.Errorf("%w (%s): %s", errEndedEarly, first.fate(), lastWords(c.log))
+	if c.spec.Ready != nil || c.spec.Tells {
+		if err := c.awaitAnswer(ctx); err != nil {
+			return err
 		}
-		if c.spec.Ready == nil {
-			return true, nil
+	}
+	close(c.ready)
+	return nil
+}
+
+func (c *supervised) awaitAnswer(ctx context.Context) error {
+	return c.running().awaitReady(ctx, c.spec.ReadyWithin, 25*time.Millisecond, func(ctx context.Context) error {
+		at, err := c.addresses()
+		if errors.Is(err, fs.ErrNotExist) {
+			return errors.New("it has not told where it listens")
 		}
-		last = c.spec.Ready(ctx)
-		return last == nil, nil
+		if err != nil || c.spec.Ready == nil {
+			return err
+		}
+		return c.spec.Ready(ctx, at)
 	})
-	return withLast(err, last)
+}
+
+// addresses are what the child has told; none for one that never does.
+func (c *supervised) addresses() (listen.Addresses, error) {
+	if c.told == "" {
+		return nil, nil
+	}
+	return listen.Read(c.told)
 }
 
 func (c *supervised) watch() {
 	defer close(c.watched)
+	select {
+	case <-c.ready:
+	case <-c.stopping:
+		return
+	}
 	pause := c.spec.Backoff
 	for {
 		began := time.Now()
@@ -101,18 +127,38 @@ func (c *supervised) watch() {
 		if !c.endedUnasked(p) {
 			return
 		}
+		ended := c.noteEnd(p)
 		if c.spec.Backoff == 0 {
-			fmt.Fprintf(c.progress, "%s: ended (%s); see %s\n", c.spec.Name, p.fate(), c.log)
+			fmt.Fprintf(c.progress, "%s: %v\n", c.spec.Name, ended)
 			return
 		}
 		if time.Since(began) > recovered {
 			pause = c.spec.Backoff
 		}
-		fmt.Fprintf(c.progress, "%s: ended (%s), starting it again in %s; see %s\n", c.spec.Name, p.fate(), pause, c.log)
+		fmt.Fprintf(c.progress, "%s: %v; starting it again in %s\n", c.spec.Name, ended, pause)
 		if !c.relaunch(&pause) {
 			return
 		}
 	}
+}
+
+func (c *supervised) noteEnd(p *process) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends++
+	c.lastEnd = p.ended("")
+	return c.lastEnd
+}
+
+// unrest says how often the child ended unasked, and how the last time; empty
+// for one that never did.
+func (c *supervised) unrest() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ends == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %v; that is end %d of it", c.spec.Name, c.lastEnd, c.ends)
 }
 
 // endedUnasked waits for the end of p, or for the order to stop.

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"interlock/internal/listen"
 )
 
 const (
@@ -24,34 +29,41 @@ type Child struct {
 	Args []string
 	Env  []string // all of it: nothing of ours is inherited
 
-	Ready       func(context.Context) error // asked until nil; nil itself means ready once started
-	ReadyWithin time.Duration               // 0 is 30 s
-	Backoff     time.Duration               // pause before a restart, doubled up to 30 s; 0 is never restarted
-	Grace       time.Duration               // between SIGTERM and SIGKILL; 0 is 10 s
+	// Tells makes the child write down the addresses that it listens on, as
+	// package listen has it. It is not ready before, and comes back at the same.
+	Tells bool
+
+	// Ready is asked until it is nil, with what the child has told; without it
+	// the child is ready once it has started, and told.
+	Ready       func(context.Context, listen.Addresses) error
+	ReadyWithin time.Duration // 0 is 30 s
+	Backoff     time.Duration // pause before a restart, doubled up to 30 s; 0 is never restarted
+	Grace       time.Duration // between SIGTERM and SIGKILL; 0 is 10 s
 }
 
 // Supervisor keeps children running and ends them in reverse order. A child's
-// output goes to logs/<name>.log.
+// output goes to logs/<name>.log, its addresses to addresses/<name>.json.
 type Supervisor struct {
-	logs     string
-	progress io.Writer
+	logs      string
+	addresses string
+	progress  io.Writer
 
 	mu       sync.Mutex
 	children []*supervised
 	stopped  bool
 }
 
-// NewSupervisor keeps logs below dir. Progress gets a line when a child ends
+// NewSupervisor keeps logs and addresses below dir. Progress gets a line when a child ends
 // unasked; nil is silence.
 func NewSupervisor(dir string, progress io.Writer) (*Supervisor, error) {
 	if progress == nil {
 		progress = io.Discard
 	}
-	logs := filepath.Join(dir, "logs")
-	if err := makePrivateDir(logs); err != nil {
+	s := &Supervisor{logs: filepath.Join(dir, "logs"), addresses: filepath.Join(dir, "addresses"), progress: progress}
+	if err := errors.Join(makePrivateDir(s.logs), makePrivateDir(s.addresses)); err != nil {
 		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-	return &Supervisor{logs: logs, progress: progress}, nil
+	return s, nil
 }
 
 // Start starts c and returns when it is ready. It fails, leaving no process,
@@ -77,12 +89,30 @@ func (s *Supervisor) add(c Child) (*supervised, error) {
 	if slices.ContainsFunc(s.children, func(other *supervised) bool { return other.spec.Name == c.Name }) {
 		return nil, fmt.Errorf("start %s: it already runs", c.Name)
 	}
-	child, err := supervise(c, filepath.Join(s.logs, c.Name+".log"), s.progress)
+	told, err := s.addressFile(&c)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Name, err)
+	}
+	child, err := supervise(c, filepath.Join(s.logs, c.Name+".log"), told, s.progress)
 	if err != nil {
 		return nil, err
 	}
 	s.children = append(s.children, child)
 	return child, nil
+}
+
+// addressFile names c's file to it, and removes what another start left there,
+// which would pin c to the ports of that.
+func (s *Supervisor) addressFile(c *Child) (string, error) {
+	if !c.Tells {
+		return "", nil
+	}
+	file := filepath.Join(s.addresses, c.Name+".json")
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	c.Env = append(slices.Clone(c.Env), listen.Variable+"="+file)
+	return file, nil
 }
 
 func (s *Supervisor) forget(child *supervised) {
@@ -141,6 +171,29 @@ func (s *Supervisor) Pid(name string) (int, error) {
 		return 0, err
 	}
 	return child.running().pid(), nil
+}
+
+// Unrest says which children have ended unasked and how, in one line: a reason
+// why what they do together is not done. It is empty when none has.
+func (s *Supervisor) Unrest() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for _, child := range s.children {
+		if one := child.unrest(); one != "" {
+			all = append(all, one)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// Addresses are where a child listens, for one that tells them.
+func (s *Supervisor) Addresses(name string) (listen.Addresses, error) {
+	child, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return child.addresses()
 }
 
 func (s *Supervisor) find(name string) (*supervised, error) {

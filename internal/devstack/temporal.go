@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,7 +15,7 @@ import (
 	"time"
 )
 
-const temporalReady = 90 * time.Second
+const temporalReady = 3 * time.Minute
 
 // Headless as TemporalConfig.UIPort starts no Web UI.
 const Headless = -1
@@ -30,7 +29,10 @@ type TemporalConfig struct {
 	Namespace        string            // empty is "default"
 	SearchAttributes map[string]string // name to type, e.g. "Market": "Keyword"
 	DynamicConfig    map[string]any    // added to, or in place of, our own
-	Log              string            // the server's log file; empty is none
+	Log              string            // the server's log file, in which it also says that it serves
+	Progress         io.Writer         // one line per thing that takes time; nil is silence
+
+	ports ports
 }
 
 // Temporal is a running development server.
@@ -71,8 +73,8 @@ func StartTemporal(ctx context.Context, cfg TemporalConfig) (*Temporal, error) {
 	if cfg.Namespace == "" {
 		cfg.Namespace = "default"
 	}
-	if cfg.Log == "" {
-		cfg.Log = os.DevNull
+	if cfg.Progress == nil {
+		cfg.Progress = io.Discard
 	}
 	t := &Temporal{cfg: cfg}
 	if cfg.DBFile != "" {
@@ -112,6 +114,9 @@ func (t *Temporal) Pid() int { return t.running().pid() }
 // Done is closed when the present server process has ended, for any reason.
 func (t *Temporal) Done() <-chan struct{} { return t.running().done }
 
+// Ended says how the server process ended whose Done is closed.
+func (t *Temporal) Ended() error { return t.running().ended("") }
+
 func (t *Temporal) running() *process {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -124,8 +129,9 @@ func (t *Temporal) Signal(sig syscall.Signal) error { return t.running().signal(
 // Kill ends the server as a crash would. Restart brings it back.
 func (t *Temporal) Kill() error { return t.running().kill() }
 
-// Restart stops the server if it runs and starts it on the same ports. Without
-// a DBFile it comes back empty.
+// Restart stops the server if it runs and starts it on the same ports, waiting
+// for them should another program have one meanwhile. Without a DBFile it comes
+// back empty.
 func (t *Temporal) Restart(ctx context.Context) error {
 	if err := t.Stop(); err != nil {
 		return err
@@ -133,7 +139,7 @@ func (t *Temporal) Restart(ctx context.Context) error {
 	t.mu.Lock()
 	t.cfg.Port, t.cfg.UIPort = t.port, t.uiPort
 	t.mu.Unlock()
-	if err := t.open(ctx); err != nil {
+	if err := onSamePorts(ctx, "Temporal", t.cfg.Progress, func() error { return t.open(ctx) }); err != nil {
 		return fmt.Errorf("restart Temporal: %w", err)
 	}
 	return nil
@@ -146,23 +152,17 @@ func (t *Temporal) Stop() error {
 }
 
 func (t *Temporal) open(ctx context.Context) error {
-	for try := 1; ; try++ {
-		err := t.openOnce(ctx)
-		fixed := t.cfg.Port != 0 && t.cfg.UIPort != 0
-		if err == nil || fixed || try == freePortTries || !errors.Is(err, errEndedEarly) {
-			return err
-		}
-	}
+	return onFreePorts(ctx, "Temporal", t.cfg.Progress, func() error { return t.openOnce(ctx) })
 }
 
 func (t *Temporal) openOnce(ctx context.Context) error {
-	port, err := choosePort(t.cfg.Port, "Temporal")
+	port, err := t.cfg.ports.choose(t.cfg.Port, forTemporal)
 	if err != nil {
 		return err
 	}
 	uiPort := Headless
 	if t.cfg.UIPort != Headless {
-		if uiPort, err = choosePort(t.cfg.UIPort, "the Temporal Web UI"); err != nil {
+		if uiPort, err = t.cfg.ports.choose(t.cfg.UIPort, forUI); err != nil {
 			return err
 		}
 	}
@@ -180,10 +180,27 @@ func (t *Temporal) openOnce(ctx context.Context) error {
 	t.mu.Lock()
 	t.process, t.port, t.uiPort = child, port, uiPort
 	t.mu.Unlock()
-	if err := t.awaitReady(ctx, child); err != nil {
-		return errors.Join(err, child.kill())
+	if err := child.awaitReady(ctx, temporalReady, 50*time.Millisecond, t.ready(child)); err != nil {
+		return errors.Join(t.blame(child, err), child.kill())
 	}
 	return nil
+}
+
+const (
+	forTemporal = "Temporal"
+	forUI       = "the Temporal Web UI"
+)
+
+// blame names a port that we were told to use and another program has. Any
+// other, the server's inner ones too, is picked anew by the next start.
+func (t *Temporal) blame(child *process, err error) error {
+	switch {
+	case t.cfg.Port != 0 && child.foundInUse(hostPort(t.cfg.Port)+":"):
+		return &PortTakenError{Port: t.cfg.Port, For: forTemporal}
+	case t.cfg.UIPort > 0 && child.foundInUse(hostPort(t.cfg.UIPort)+":"):
+		return &PortTakenError{Port: t.cfg.UIPort, For: forUI}
+	}
+	return err
 }
 
 func (t *Temporal) args(port, uiPort int) ([]string, error) {
@@ -218,5 +235,3 @@ func (t *Temporal) withDynamicConfig(args []string) ([]string, error) {
 	}
 	return args, nil
 }
-
-func hostPort(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

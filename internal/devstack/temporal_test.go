@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,6 +56,21 @@ func TestTemporalKeepsWorkflowsOverStopAndKill(t *testing.T) {
 	requireRunning(t, s, "prop-2")
 }
 
+func TestTemporalsRestartWaitsForEachPortThatOthersKnow(t *testing.T) {
+	t.Parallel()
+	progress := &lines{}
+	s, err := devstack.StartTemporal(t.Context(), devstack.TemporalConfig{
+		Path: devtest.TemporalPath(t), Log: filepath.Join(t.TempDir(), "log"), Progress: progress,
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+	address, ui := s.Address(), s.UIURL()
+	comesBack(t, progress, address, s)
+	comesBack(t, progress, strings.TrimPrefix(ui, "http://"), s)
+	require.Equal(t, address, s.Address())
+	require.Equal(t, ui, s.UIURL())
+}
+
 func TestSearchAttributeInventedLaterIsUsable(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state", "temporal.db")
@@ -89,10 +105,10 @@ func TestTemporalServesItsWebUI(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	startWorkflow(t, s, "prop-1")
-	eventually(t, func() bool {
-		answer, err := http.Get(s.UIURL())
-		return err == nil && answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
-	}, "no Web UI at %s", s.UIURL())
+	answer, err := http.Get(s.UIURL())
+	require.NoError(t, err, "it is there from the start")
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusOK, answer.StatusCode)
 	require.NoError(t, s.Stop())
 	requireGone(t, s.Pid())
 }
@@ -107,7 +123,7 @@ func TestTakenTemporalPortsAreNamed(t *testing.T) {
 		"for Temporal is taken":            {Port: port, UIPort: devstack.Headless},
 		"for the Temporal Web UI is taken": {UIPort: port},
 	} {
-		cfg.Path = devtest.TemporalPath(t)
+		cfg.Path, cfg.Log = devtest.TemporalPath(t), filepath.Join(t.TempDir(), "log")
 		_, err := devstack.StartTemporal(t.Context(), cfg)
 		require.ErrorContains(t, err, want)
 	}
@@ -125,7 +141,7 @@ func TestTemporalThatEndsEarlyLeavesItsLastWords(t *testing.T) {
 
 func TestKilledProcessLeavesNoTemporal(t *testing.T) {
 	t.Parallel()
-	parent, pid := startHelper(t, "temporal", "", nil)
+	parent, pid := startHelper(t, "temporal", t.TempDir(), nil)
 	killHelper(t, parent)
 	requireGone(t, pid)
 }

@@ -176,7 +176,7 @@ func buildTemporal(ctx context.Context, target string, progress io.Writer) error
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("build: %w: %s", err, tail(said.String(), 4))
+		return fmt.Errorf("build: %w: %s", err, LastWords(said.Bytes()))
 	}
 	return os.Rename(filepath.Join(dir, "temporal"), target)
 }

@@ -2,9 +2,11 @@ package devstack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,18 +18,38 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 )
 
-func (t *Temporal) awaitReady(ctx context.Context, child *process) error {
-	ctx, cancel := context.WithTimeout(ctx, temporalReady)
-	defer cancel()
-	var last error
-	err := poll(ctx, 50*time.Millisecond, func() (bool, error) {
-		if child.exited() {
-			return false, fmt.Errorf("%w: %s", errEndedEarly, lastWords(t.cfg.Log))
+// serves is what the server prints once it has bound all its ports.
+var serves = regexp.MustCompile(`(?m)Server: +\S+:(\d+)\s*$`)
+
+// ready asks whether child itself, and not another server that was quicker on
+// its port, has come up. The server picks ports of its own for HTTP, metrics,
+// history and matching. Without one of those it ends, some way or other; should
+// it go on without, it is ended here.
+func (t *Temporal) ready(child *process) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if child.foundInUse("") {
+			return errors.Join(errors.New("it lacks one of its ports"), child.kill())
 		}
-		last = t.check(ctx)
-		return last == nil, nil
-	})
-	return withLast(err, last)
+		said := serves.FindSubmatch(readFrom(child.log, child.logStart, mostSaid))
+		if said == nil || !strings.HasSuffix(t.Address(), ":"+string(said[1])) {
+			return errors.New("it has not said that it serves")
+		}
+		if err := t.check(ctx); err != nil {
+			return err
+		}
+		return t.checkUI(ctx)
+	}
+}
+
+func (t *Temporal) checkUI(ctx context.Context) error {
+	url := t.UIURL()
+	if url == "" {
+		return nil
+	}
+	if err := answers(ctx, url); err != nil {
+		return fmt.Errorf("web UI: %w", err)
+	}
+	return nil
 }
 
 // check passes when clients can dial the namespace and use its attributes.

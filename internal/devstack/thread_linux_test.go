@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/waittest"
 )
 
 // A death signal fires when the forking thread ends, so a child started from
@@ -22,7 +24,10 @@ func TestChildSurvivesTheThreadThatAskedForIt(t *testing.T) {
 	})
 	require.NoError(t, startErr)
 	task := filepath.Join("/proc/self/task", strconv.Itoa(thread))
-	require.Eventually(t, func() bool { _, err := os.Stat(task); return os.IsNotExist(err) }, patience, interval)
+	waittest.Until(t, "the end of the thread", func() error {
+		_, err := os.Stat(task)
+		return waittest.Is(os.IsNotExist(err), "thread %d is there (error %v)", thread, err)
+	})
 	require.False(t, child.exited())
 	require.NoError(t, child.kill())
 }

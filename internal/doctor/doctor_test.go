@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,31 @@ func TestAClockIsWrongForWhoRestsOnIt(t *testing.T) {
 	}
 	f := judged(t, func(r *report) { judgeServerClock(r, -3*time.Second) })
 	require.Equal(t, "the database is 3s behind this machine", f.Found)
+}
+
+// What this machine was too slow for is not known, and says why.
+func TestWhatCouldNotBeFoundOutInTimeIsUnknownWithItsReason(t *testing.T) {
+	late := context.DeadlineExceeded
+	exchange := Subject{Role: config.Orders, Exchange: &Exchange{}}
+	for name, judge := range map[string]func(*report){
+		"clock of the exchange": func(r *report) { exchange.judgeVenue(r, venue{took: 3 * time.Second}, records{accountErr: late}) },
+		"clock of the database": func(r *report) {
+			Subject{Role: config.Proposals}.judgeRecords(r, records{found: postgres.Inspection{Took: 3 * time.Second}, rulesErr: late})
+		},
+		"account": func(r *report) { exchange.judgeAccount(r, records{accountErr: late}) },
+		"rules":   func(r *report) { judgeRules(r, records{rulesErr: late}) },
+		"jobs": func(r *report) {
+			Subject{Role: config.Scans}.judgeEngine(r, engine{retention: 24 * time.Hour}, records{jobsErr: late})
+		},
+	} {
+		r := report{role: config.Scans}
+		judge(&r)
+		found := slices.IndexFunc(r.list, func(f Finding) bool {
+			return f.Result == Unknown && (strings.Contains(f.Found, late.Error()) || strings.Contains(f.Found, "3s, too long to tell"))
+		})
+		require.NotEqual(t, -1, found, "%s: %v", name, r.list)
+		require.False(t, slices.ContainsFunc(r.list, func(f Finding) bool { return f.Check == "clock" && f.Result != Unknown }), name)
+	}
 }
 
 func TestOnlyAFailureFails(t *testing.T) {

@@ -163,7 +163,7 @@ func (s Subject) judgeEngine(r *report, e engine, db records) {
 		judgeQueue(r, q)
 	}
 	if db.jobsErr != nil {
-		r.blind("schedule", "the scan jobs could not be read", "mend the database, the schema and the grants first")
+		r.blind("schedule", fmt.Sprintf("the scan jobs could not be read: %v", db.jobsErr), "mend the database, the schema and the grants first")
 	}
 	for _, w := range e.schedules {
 		judgeSchedule(r, w)

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,20 +69,27 @@ func (s Subject) judgeRecords(r *report, db records) {
 		return
 	}
 	r.okf("database", "answers as %s", db.found.Login)
-	judgeSchema(r, db.found.Schema, migrations.Latest())
+	judgeSchema(r, db.found, migrations.Latest())
 	s.judgeGrants(r, db.found)
 	judgeDurability(r, db.found.Settings)
 	if s.mayReadRules() {
 		judgeRules(r, db)
 	}
-	if s.Exchange == nil {
+	switch {
+	case s.Exchange != nil:
+	case db.found.Took > trade.MaxClockSkew:
+		tooSlow(r, db.found.Took)
+	default:
 		judgeServerClock(r, db.found.Ahead)
 	}
 }
 
-func judgeSchema(r *report, version, latest int32) {
+func judgeSchema(r *report, found postgres.Inspection, latest int32) {
 	const check = "schema version"
+	version := found.Schema
 	switch {
+	case version > latest && migrations.Serves(version, found.Serves) == nil:
+		r.add(check, Warn, fmt.Sprintf("%d, which still serves this program, which knows %d", version, latest), "replace this program by the newer one soon")
 	case version == latest:
 		r.okf(check, "%d, the one of this program", version)
 	case version == 0:
@@ -184,7 +192,7 @@ func (s Subject) judgeAccount(r *report, db records) {
 	const check = "account"
 	switch {
 	case db.err != nil || db.accountErr != nil && !errors.Is(db.accountErr, postgres.ErrNotFound):
-		r.blind(check, "its row could not be read", "mend the database, the schema and the grants first")
+		r.blind(check, fmt.Sprintf("its row could not be read: %v", cmp.Or(db.err, db.accountErr)), "mend the database, the schema and the grants first")
 		return
 	case db.accountErr != nil:
 		r.add(check, Fail, "there is no account "+s.Account, fmt.Sprintf(`run "starter account create %s --rest-url %s", or correct INTERLOCK_ACCOUNT`, s.Account, s.Exchange.URL))
@@ -210,7 +218,7 @@ func (s Subject) mayReadRules() bool { return s.hosts(config.Proposals) || s.Rol
 // trading does not rest on it.
 func judgeRules(r *report, db records) {
 	if db.rulesErr != nil {
-		r.blind(notifications, "the rules could not be read", "mend the schema and the grants first")
+		r.blind(notifications, fmt.Sprintf("the rules could not be read: %v", db.rulesErr), "mend the schema and the grants first")
 		return
 	}
 	if len(db.rules) == 0 {

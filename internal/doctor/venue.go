@@ -14,6 +14,7 @@ import (
 type venue struct {
 	err   error
 	ahead time.Duration // of its clock to this machine's
+	took  time.Duration // to ask for it: ahead is known to half of that
 	keys  []rights
 }
 
@@ -35,7 +36,8 @@ func (s Subject) visit(ctx context.Context) (v venue) {
 	if v.err = err; err != nil {
 		return v
 	}
-	v.ahead = now.Sub(asked.Add(time.Since(asked) / 2))
+	v.took = time.Since(asked)
+	v.ahead = now.Sub(asked.Add(v.took / 2))
 	v.keys = make([]rights, len(s.Exchange.Keys))
 	for i, key := range s.Exchange.Keys {
 		k := &v.keys[i]
@@ -55,7 +57,11 @@ func (s Subject) judgeVenue(r *report, v venue, db records) {
 		r.blind("clock", "the exchange does not answer", "mend the exchange first")
 	} else {
 		r.okf("exchange", "%s answers", s.Exchange.URL)
-		s.judgeClocks(r, v.ahead, db)
+		if took := v.took + db.found.Took; took > trade.MaxClockSkew {
+			tooSlow(r, took)
+		} else {
+			s.judgeClocks(r, v.ahead, db)
+		}
 	}
 	for i, key := range s.Exchange.Keys {
 		if v.err != nil {
@@ -70,6 +76,11 @@ func (s Subject) judgeVenue(r *report, v venue, db records) {
 	if len(s.Exchange.Keys) == 0 {
 		r.add("view permission", Warn, "there is no read-only key: prices are read, and every scan fails at the balances", "set BITVAVO_READONLY_KEY_FILE and BITVAVO_READONLY_SECRET_FILE")
 	}
+}
+
+// tooSlow is a comparison of clocks that took so long that it tells nothing.
+func tooSlow(r *report, took time.Duration) {
+	r.blind("clock", fmt.Sprintf("asking for the time took %s, too long to tell", took.Round(time.Millisecond)), "look again when this machine is less busy")
 }
 
 // judgeClocks compares exchange and database, which trading rests on, and this

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 )
 
 func (i *issuing) rs256(kid string) string {
@@ -61,7 +62,10 @@ func TestAnIssuerThatDoesNotAnswerLocksNobodyOutWhoIsKnown(t *testing.T) {
 	i.answer(http.StatusBadGateway, "hidden")
 	i.later(keysLife + time.Minute)
 	believed(t, j, i.rs256("r"))
-	require.Eventually(t, func() bool { return i.questions() == 2 }, 5*time.Second, time.Millisecond, "it is asked again beside them")
+	waittest.Closely(t, "it to be asked again beside them", func() error {
+		n := i.questions()
+		return waittest.Is(n == 2, "it was asked %d times", n)
+	})
 
 	i.later(keysPause)
 	_, err := j.Identify(ctx, i.rs256("other"))

@@ -15,6 +15,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"interlock/internal/devstack"
+	"interlock/internal/devstack/devtest"
 )
 
 func main() {
@@ -27,16 +30,42 @@ func main() {
 func run() error {
 	only := flag.String("only", "", "try only mutants of files whose path contains this")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx, done := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer done()
 	copied, err := copyTree(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(copied) }()
+	stop, err := shareDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(tryAll(ctx, copied, *only), stop())
+}
+
+// shareDatabase starts one server for the tests of all mutants: most of them
+// need one for less time than it takes to start.
+func shareDatabase(ctx context.Context) (stop func() error, err error) {
+	dir, err := devstack.TempStateDir()
+	if err != nil {
+		return nil, err
+	}
+	server, err := devstack.StartPostgres(ctx, devstack.PostgresConfig{Dir: dir, Fast: true})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	stop = func() error { return errors.Join(server.Stop(), os.RemoveAll(dir)) }
+	if err := os.Setenv(devtest.DatabaseVariable, server.URL()); err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	return stop, nil
+}
+
+func tryAll(ctx context.Context, copied, only string) error {
 	var missed []error
 	for _, m := range table {
-		if !strings.Contains(m.file, *only) {
+		if !strings.Contains(m.file, only) {
 			continue
 		}
 		began := time.Now()

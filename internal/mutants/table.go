@@ -217,4 +217,40 @@ var table = []mutant{
 		file: "migrations/0011_outbox.sql", old: "WHERE last.life <> database_id()", new: "WHERE false",
 		pkg: "./internal/postgres", test: "TestARestoredDatabaseGivesNoEventANumberThatItsLostFutureUsed",
 	},
+	{
+		name: "an override that looks past everything", why: "a trade that nobody could know is traded after at once",
+		file: "internal/trade/override.go",
+		old:  "o.own || slices.Contains(t.KnownTo, o.ID)", new: "o.own || o.ID != \"\"",
+		pkg: "./internal/postgres", test: "TestAnOverrideDoesNotLookPastATradeThatWasNotCommittedWhenItWasStored",
+	},
+	{
+		name: "a trade counted by its stamp", why: "a clock that is behind ends a cooldown early",
+		file: "internal/postgres/facts.go",
+		old:  "h.counts_from AS at, false AS open", new: "h.executed_at AS at, false AS open",
+		pkg: "./internal/postgres", test: "TestATradeNeverCountsFromBeforeItsOwnClaimWhateverItsStamp",
+	},
+	{
+		name: "a trade looked for by its stamp", why: "one stamped in seconds counts for nothing",
+		file: "internal/postgres/facts.go",
+		old:  "h.counts_from >= @since", new: "h.executed_at >= @since",
+		pkg: "./internal/postgres", test: "TestATradeNeverCountsFromBeforeItsOwnClaimWhateverItsStamp",
+	},
+	{
+		name: "a request that uses another's override as its own", why: "a claim that ends as a bug",
+		file: "internal/trade/override.go",
+		old:  "\tcase o.own && slices.Contains(c.facts.OverrideIDs, o.ID):\n", new: "\tcase false:\n",
+		pkg: "./internal/postgres", test: "TestAnOverrideThatBearsTheRequestsIDIsUsedOrBlocksAndIsNeverABug",
+	},
+	{
+		name: "a run told at every sweep", why: "its history fills up, and a cancel is refused",
+		file: "internal/trade/follow.go",
+		old:  "told > 0 && now.Sub(f.ToldAt).Abs() < tellPause(told)", new: "tellPause(told) < 0",
+		pkg: "./internal/trade", test: "TestHoweverOftenSomebodySweepsARunIsToldEverMoreSeldom",
+	},
+	{
+		name: "every newer schema served", why: "an older program works on rows that mean something else",
+		file: "migrations/serves.go",
+		old:  "version > latest && oldest > 0 && oldest <= latest", new: "version > latest",
+		pkg: "./migrations", test: "TestASchemaServesWhoKnowsItAndWhomItsRowNames",
+	},
 }

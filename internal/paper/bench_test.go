@@ -17,6 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
+
 // handClock is moved by hand and by the delays that pass on it.
 type handClock struct {
 	mu  sync.Mutex

@@ -2,6 +2,7 @@ package paper
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -171,6 +172,8 @@ func startChild(t *testing.T, path string) (url string, kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childState+"="+path)
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -181,9 +184,11 @@ func startChild(t *testing.T, path string) (url string, kill func()) {
 			require.Error(t, cmd.Wait(), "killed, not finished")
 		})
 	}
-	t.Cleanup(kill)
 	lines := bufio.NewScanner(out)
-	require.True(t, lines.Scan())
+	if !lines.Scan() {
+		require.FailNow(t, "the exchange ended", "%v: %s", cmd.Wait(), &said)
+	}
+	t.Cleanup(kill)
 	return lines.Text(), kill
 }
 

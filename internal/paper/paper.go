@@ -40,10 +40,11 @@ type Exchange struct {
 	tempo   tempo
 	rules   rules
 
-	sessions  map[*session]bool
-	sockets   sync.WaitGroup
-	dayTold   time.Time
-	pingEvery time.Duration
+	sessions    map[*session]bool
+	sockets     sync.WaitGroup
+	dayTold     time.Time
+	pingEvery   time.Duration
+	writeWithin time.Duration
 
 	// skew is how far (ns) the exchange's clock is off the machine's. It changes
 	// under mu only, so what holds mu sees one clock.
@@ -66,7 +67,7 @@ func New(cfg Config) (*Exchange, error) {
 		cfg: cfg, keys: map[string]Key{}, budget: newWeightBudget(cfg.WeightPerMinute),
 		faults: &faultSet{seed: cfg.Seed}, orders: newOrderLog(), ledger: newLedger(), markets: map[string]*marketState{},
 		tempo: tempo{cfg.EngineDelay, cfg.ReplyDelay, cfg.Options.ReadLag, cfg.Options.SettleAfter},
-		rules: rules{cfg.Options.RepeatOrderIDs, cfg.Options.ClientOrderIDForever}, sessions: map[*session]bool{}, pingEvery: pingPeriod,
+		rules: rules{cfg.Options.RepeatOrderIDs, cfg.Options.ClientOrderIDForever}, sessions: map[*session]bool{}, pingEvery: pingPeriod, writeWithin: grace,
 	}
 	e.closing, e.close = context.WithCancel(context.Background())
 	for _, k := range cfg.Keys {

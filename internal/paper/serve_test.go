@@ -10,10 +10,13 @@ import (
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"interlock/internal/leaktest"
+	"interlock/internal/waittest"
 )
 
 func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leaktest.None(t, goleak.IgnoreCurrent())
 	ex, err := New(Config{Step: time.Millisecond, StateFile: t.TempDir() + "/state"})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -25,11 +28,12 @@ func TestServeEndsWithItsContextAndLeavesNothingRunning(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	http.DefaultClient.CloseIdleConnections()
-	require.Eventually(t, func() bool {
+	waittest.Closely(t, "prices to move by themselves", func() error {
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
-		return ex.markets["BTC-EUR"].steps > 2
-	}, 5*time.Second, time.Millisecond, "prices move by themselves")
+		steps := ex.markets["BTC-EUR"].steps
+		return waittest.Is(steps > 2, "they moved %d times", steps)
+	})
 	stop()
 	require.NoError(t, <-served)
 	require.NoError(t, ex.Close(), "closing again is harmless")
@@ -54,12 +58,13 @@ func TestRestingOrdersFillThoughNobodyAsks(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); ex.Run(ctx) }()
-	require.Eventually(t, func() bool {
+	waittest.Closely(t, "the order to be filled", func() error {
 		clock.Move(time.Second)
 		ex.mu.Lock()
 		defer ex.mu.Unlock()
-		return ex.orders.all[0].Status == isFilled
-	}, 5*time.Second, 5*time.Millisecond)
+		status := ex.orders.all[0].Status
+		return waittest.Is(status == isFilled, "it is %s", status)
+	})
 	stop()
 	<-done
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/waittest"
 )
 
 func TestSignatureMatchesThePublishedVector(t *testing.T) {
@@ -140,5 +142,8 @@ func TestWriteIsCarriedOutThoughTheCallerHungUp(t *testing.T) {
 	hangUp()
 	require.Error(t, (<-failed).err)
 	close(release)
-	require.Eventually(t, func() bool { return len(b.recorded()) == 1 }, 5*time.Second, 5*time.Millisecond)
+	waittest.Closely(t, "the order", func() error {
+		n := len(b.recorded())
+		return waittest.Is(n == 1, "there are %d orders", n)
+	})
 }

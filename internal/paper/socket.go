@@ -40,10 +40,9 @@ type frame struct {
 }
 
 const (
-	waiting    = 256  // messages that wait for the one in work
-	backlog    = 4096 // frames that wait for a client; one more and it is cut off
-	perSecond  = 5000 // messages of one socket
-	writeWait  = grace
+	waiting    = 256              // messages that wait for the one in work
+	backlog    = 4096             // frames that wait for a client; one more and it is cut off
+	perSecond  = 5000             // messages of one socket
 	pingPeriod = 50 * time.Second // measured on the real exchange
 )
 
@@ -163,7 +162,7 @@ func (s *session) write(worked <-chan struct{}) {
 		case f := <-s.out:
 			s.send(f)
 		case <-ping.C:
-			_ = s.conn.WriteControl(websocket.PingMessage, []byte("ping"), time.Now().Add(writeWait))
+			_ = s.conn.WriteControl(websocket.PingMessage, []byte("ping"), time.Now().Add(s.e.writeWithin))
 		case <-worked:
 			for len(s.out) > 0 {
 				s.send(<-s.out)
@@ -180,7 +179,7 @@ func (s *session) send(f frame) {
 		s.cutOff(false)
 		return
 	}
-	_ = s.conn.SetWriteDeadline(time.Now().Add(writeWait))
+	_ = s.conn.SetWriteDeadline(time.Now().Add(s.e.writeWithin))
 	if s.conn.WriteMessage(websocket.TextMessage, f.text) != nil || f.last {
 		s.cutOff(false)
 	}
@@ -192,7 +191,7 @@ func (s *session) goodbye() {
 		code = websocket.CloseGoingAway
 	}
 	text := websocket.FormatCloseMessage(code, "")
-	_ = s.conn.WriteControl(websocket.CloseMessage, text, time.Now().Add(writeWait))
+	_ = s.conn.WriteControl(websocket.CloseMessage, text, time.Now().Add(s.e.writeWithin))
 	_ = s.conn.Close()
 }
 

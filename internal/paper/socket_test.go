@@ -51,7 +51,7 @@ func (l *line) say(text string) {
 
 func (l *line) hear() string {
 	l.b.t.Helper()
-	require.NoError(l.b.t, l.conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(l.b.t, l.conn.SetReadDeadline(time.Now().Add(timeout)))
 	_, text, err := l.conn.ReadMessage()
 	require.NoError(l.b.t, err)
 	return string(text)
@@ -80,7 +80,7 @@ func (l *line) code(text string) int {
 // ended waits for the connection to end and says how.
 func (l *line) ended() error {
 	l.b.t.Helper()
-	require.NoError(l.b.t, l.conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(l.b.t, l.conn.SetReadDeadline(time.Now().Add(timeout)))
 	for {
 		if _, _, err := l.conn.ReadMessage(); err != nil {
 			return err
@@ -326,10 +326,10 @@ func TestASocketAnswersPingsAndAClose(t *testing.T) {
 	l := b.dial()
 	ponged := make(chan string, 1)
 	l.conn.SetPongHandler(func(s string) error { ponged <- s; return nil })
-	require.NoError(t, l.conn.WriteControl(websocket.PingMessage, []byte("hey"), time.Now().Add(time.Second)))
+	require.NoError(t, l.conn.WriteControl(websocket.PingMessage, []byte("hey"), time.Now().Add(timeout)))
 	l.ask(`{"action":"getTime"}`)
 	require.Equal(t, "hey", <-ponged)
-	require.NoError(t, l.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second)))
+	require.NoError(t, l.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(timeout)))
 	require.True(t, websocket.IsCloseError(l.ended(), websocket.CloseNormalClosure))
 }
 

@@ -13,6 +13,9 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"interlock/internal/leaktest"
+	"interlock/internal/waittest"
 )
 
 // TestEachFaultStrikesAnOrderOnASocket sends one order into each kind of fault
@@ -89,7 +92,10 @@ func TestAnOrderHeldBackIsCarriedOutThoughItsClientIsGone(t *testing.T) {
 	l := b.authenticated(b.key)
 	l.say(l.order(orderJSON(nil)))
 	require.NoError(t, l.conn.Close())
-	require.Eventually(t, func() bool { return len(b.recorded()) == 1 && b.listeners() == 0 }, 10*time.Second, time.Millisecond)
+	waittest.Closely(t, "the order, and nobody who listens", func() error {
+		orders, listeners := len(b.recorded()), b.listeners()
+		return waittest.Is(orders == 1 && listeners == 0, "there are %d orders and %d listeners", orders, listeners)
+	})
 }
 
 func TestWhatWaitsBehindADroppedRequestIsNotCarriedOut(t *testing.T) {
@@ -106,10 +112,16 @@ func TestWhatWaitsBehindADroppedRequestIsNotCarriedOut(t *testing.T) {
 	b.fault(Fault{Kind: "drop-before", Path: "/time", DelayMs: 1})
 	l.say(`{"action":"getTime"}`)
 	l.say(l.order(orderJSON(nil)))
-	require.Eventually(t, func() bool { return b.waitingMessages() == 1 }, 10*time.Second, time.Millisecond)
+	waittest.Closely(t, "a message that waits", func() error {
+		n := b.waitingMessages()
+		return waittest.Is(n == 1, "%d wait", n)
+	})
 	close(release)
 	require.Error(t, l.ended())
-	require.Eventually(t, func() bool { return b.listeners() == 0 }, 10*time.Second, time.Millisecond)
+	waittest.Closely(t, "nobody to listen", func() error {
+		n := b.listeners()
+		return waittest.Is(n == 0, "%d listen", n)
+	})
 	require.Empty(t, b.recorded())
 }
 
@@ -141,7 +153,7 @@ func TestAnExchangeThatIsDownOpensNoSocket(t *testing.T) {
 }
 
 func TestSocketsAreToldGoodbyeAndNothingIsLeftRunning(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leaktest.None(t, goleak.IgnoreCurrent())
 	key := NewKey("main", View, Trade)
 	ex, err := New(Config{Keys: []Key{key}, Step: time.Millisecond, StateFile: t.TempDir() + "/state"})
 	require.NoError(t, err)

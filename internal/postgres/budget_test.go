@@ -56,12 +56,15 @@ func TestTwoHundredRacingForFiveCallsMakeExactlyFive(t *testing.T) {
 	var granted, begun atomic.Int32
 	rivals(200, func(i int) {
 		c := call(fmt.Sprintf("call-%d", i))
-		no, err := scans.ReserveCall(ctx, c)
+		var no []budget.Exhausted
+		may := false
+		err := outwait(func() (err error) { no, err = scans.ReserveCall(ctx, c); return err })
 		if err != nil || len(no) > 0 {
 			return
 		}
 		granted.Add(1)
-		if may, err := scans.BeginCall(ctx, c.ID); err == nil && may {
+		err = outwait(func() (err error) { may, err = scans.BeginCall(ctx, c.ID); return err })
+		if err == nil && may {
 			begun.Add(1)
 		}
 	})

@@ -1,13 +1,14 @@
 package postgres
 
 import (
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"interlock/internal/trade"
+	"interlock/internal/waittest"
 )
 
 func TestTradingStateNeedsActorAndReason(t *testing.T) {
@@ -68,7 +69,7 @@ func (d desk) queue(tx pgx.Tx, rivals ...func() error) {
 	d.t.Helper()
 	ended := make(chan error, len(rivals))
 	for _, rival := range rivals {
-		go func() { ended <- rival() }()
+		go func() { ended <- outwait(rival) }()
 	}
 	waited := d.awaitBlocked(len(rivals), func() bool { return len(ended) > 0 })
 	require.NoError(d.t, tx.Commit(ctx))
@@ -84,9 +85,9 @@ func (d desk) awaitBlocked(n int, vain func() bool) bool {
 	d.t.Helper()
 	const blocked = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
 	var waiting int
-	require.Eventually(d.t, func() bool {
+	waittest.Closely(d.t, fmt.Sprintf("%d sessions to wait for a lock", n), func() error {
 		err := d.pool.QueryRow(ctx, blocked, pgx.QueryExecModeExec).Scan(&waiting)
-		return err == nil && waiting >= n || vain()
-	}, 30*time.Second, 5*time.Millisecond)
+		return waittest.Is(err == nil && waiting >= n || vain(), "%d wait (error %v)", waiting, err)
+	})
 	return waiting >= n
 }

@@ -62,6 +62,7 @@ func (d desk) policy(user string, change ...func(p *trade.Policy)) {
 	p.TradesPerDay, p.TradesPerHour = trade.CountLimit{Unlimited: true}, trade.CountLimit{Unlimited: true}
 	p.ExposureMarket, p.ExposureAccount = trade.AmountLimit{Unlimited: true}, trade.AmountLimit{Unlimited: true}
 	p.RepeatThrottle = trade.Throttle{Unlimited: true}
+	p.PriceMaxAge = trade.Duration(30 * time.Minute) // how long a test takes is the machine's affair
 	for _, c := range change {
 		c(&p)
 	}
@@ -98,8 +99,9 @@ func (d desk) propose(id string, side trade.Side) {
 
 func (d desk) ask(id string) trade.Decision {
 	d.t.Helper()
-	decision, err := d.Preflight(ctx, request(id))
-	require.NoError(d.t, err)
+	var decision trade.Decision
+	asked := request(id)
+	require.NoError(d.t, outwait(func() (err error) { decision, err = d.Preflight(ctx, asked); return err }))
 	return decision
 }
 
@@ -119,8 +121,11 @@ func (d desk) claimed(id string) trade.Claim {
 
 func (d desk) begin(c trade.Claim, number int) *trade.AttemptResult {
 	d.t.Helper()
-	_, placing, err := d.BeginAttempt(ctx, c.Ref(), number, time.Now().Add(trade.AccessWindow), "test")
-	require.NoError(d.t, err)
+	var placing *trade.AttemptResult
+	require.NoError(d.t, outwait(func() (err error) {
+		_, placing, err = d.BeginAttempt(ctx, c.Ref(), number, time.Now().Add(trade.AccessWindow), "test")
+		return err
+	}))
 	return placing
 }
 

@@ -118,7 +118,7 @@ type pastTradeRow struct {
 	Asset   string    `db:"asset"`
 	Side    string    `db:"side"`
 	At      time.Time `db:"at"`
-	KnownAt time.Time `db:"known_at"`
+	KnownTo []string  `db:"known_to"`
 	Open    bool      `db:"open"`
 }
 
@@ -126,22 +126,31 @@ type pastTradeRow struct {
 // and the executions that may still become trades. A trade of ours is known
 // since its claim, so an override given while it was open still covers it.
 const pastTradesSQL = `
-	SELECT coalesce(h.proposal_id, 'trade_history ' || h.id) AS ref, h.asset, h.side, h.executed_at AS at,
-		coalesce(e.claimed_at, h.recorded_at) AS known_at, false AS open
-	FROM interlock.trade_history h LEFT JOIN interlock.trade_executions e ON e.id = h.execution_id
-	WHERE h.user_id = @user AND h.executed_at >= @since
-	UNION ALL
-	SELECT proposal_id, asset, side, claimed_at, claimed_at, true
-	FROM interlock.trade_executions WHERE user_id = @user AND ended_at IS NULL
-	ORDER BY at DESC`
+	WITH deals AS (
+		SELECT coalesce(h.proposal_id, 'trade_history ' || h.id) AS ref, h.asset, h.side, h.counts_from AS at, false AS open,
+			CASE WHEN e.id IS NULL THEN h.written_in ELSE e.claimed_in END AS written_in,
+			CASE WHEN e.id IS NULL THEN h.written_by ELSE e.claimed_by END AS written_by
+		FROM interlock.trade_history h LEFT JOIN interlock.trade_executions e ON e.id = h.execution_id
+		WHERE h.user_id = @user AND h.counts_from >= @since
+		UNION ALL
+		SELECT proposal_id, asset, side, claimed_at, true, claimed_in, claimed_by
+		FROM interlock.trade_executions WHERE user_id = @user AND ended_at IS NULL
+	)
+	SELECT ref, asset, side, at, open, ARRAY(
+		SELECT o.id FROM interlock.overrides o
+		WHERE o.proposal_id = @proposal AND o.consumed_by IS NULL
+			AND interlock.was_visible(d.written_in, d.written_by, o.stored_in, o.saw)) AS known_to
+	FROM deals d ORDER BY at DESC`
 
 func readTrades(ctx context.Context, tx pgx.Tx, p trade.Proposal, f *trade.Facts) error {
 	if f.Policy == nil {
 		return nil
 	}
-	rows, err := all[pastTradeRow](ctx, tx, pastTradesSQL, pgx.StrictNamedArgs{"user": p.UserID, "since": f.Policy.Lookback(f.Now)})
+	rows, err := all[pastTradeRow](ctx, tx, pastTradesSQL, pgx.StrictNamedArgs{
+		"user": p.UserID, "proposal": p.ID, "since": f.Policy.Lookback(f.Now),
+	})
 	for _, r := range rows {
-		f.Trades = append(f.Trades, trade.PastTrade{Ref: r.Ref, Asset: r.Asset, Side: trade.Side(r.Side), At: r.At, KnownAt: r.KnownAt, Open: r.Open})
+		f.Trades = append(f.Trades, trade.PastTrade{Ref: r.Ref, Asset: r.Asset, Side: trade.Side(r.Side), At: r.At, KnownTo: r.KnownTo, Open: r.Open})
 	}
 	return err
 }

@@ -26,12 +26,14 @@ func TestRivalsOfAClosedIDLeaveNoOpenProposal(t *testing.T) {
 		id := fmt.Sprintf("p%d", i)
 		rivals(4, func(k int) {
 			if k == 0 {
-				_, err := d.CloseElsewhere(ctx, taking, begun(id))
-				require.NoError(t, err)
+				require.NoError(t, outwait(func() error { _, err := d.CloseElsewhere(ctx, taking, begun(id)); return err }))
 				return
 			}
 			amount := dec("0.001")
-			_, _, err := d.InsertProposal(ctx, trade.Proposal{ID: id, UserID: "anna", AccountID: account, Market: "BTC-EUR", Side: trade.Buy, Amount: &amount}, "anna")
+			err := outwait(func() error {
+				_, _, err := d.InsertProposal(ctx, trade.Proposal{ID: id, UserID: "anna", AccountID: account, Market: "BTC-EUR", Side: trade.Buy, Amount: &amount}, "anna")
+				return err
+			})
 			if err != nil {
 				require.ErrorIs(t, err, ErrConflict)
 			}
@@ -66,8 +68,8 @@ func TestClaimAndClosedIDExcludeEachOther(t *testing.T) {
 				claimed = d.ask(id).Claim != nil
 				return
 			}
-			closed, err := d.CloseElsewhere(ctx, taking, begun(id))
-			require.NoError(t, err)
+			var closed []Closed
+			require.NoError(t, outwait(func() (err error) { closed, err = d.CloseElsewhere(ctx, taking, begun(id)); return err }))
 			told = closed[0].Claimed()
 		})
 		require.Equal(t, claimed, told, id)

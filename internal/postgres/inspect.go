@@ -20,7 +20,9 @@ type Inspection struct {
 	Privileges []string          // all that it may do in the schema, like "INSERT trade_executions"
 	Settings   map[string]string // what commits rest on, as this login has it
 	Schema     int32             // version; 0 when there is none
+	Serves     int32             // version of the oldest program that the schema serves
 	Ahead      time.Duration     // of the server's clock to this machine's
+	Took       time.Duration     // to ask for it: Ahead is known to half of that
 }
 
 // durability are the settings without which a commit may be lost.
@@ -121,15 +123,42 @@ func (i *Inspection) lookAtSettings(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// lookAtSchema takes a table that is not there, or not for this login, for no
-// schema: the grants say which.
-func (i *Inspection) lookAtSchema(ctx context.Context, conn *pgx.Conn) error {
-	err := conn.QueryRow(ctx, `SELECT version FROM interlock.schema_version`).Scan(&i.Schema)
-	var refusal *pgconn.PgError
-	if errors.As(err, &refusal) && (refusal.Code == "42P01" || refusal.Code == "3F000" || refusal.Code == "42501") {
-		return nil
-	}
+func (i *Inspection) lookAtSchema(ctx context.Context, conn *pgx.Conn) (err error) {
+	i.Schema, i.Serves, err = schema(ctx, conn)
 	return err
+}
+
+// Schema reads the version of the database's schema, 0 when there is none that
+// this login may see, and the version of the oldest program that it serves.
+func (s *Store) Schema(ctx context.Context) (version, oldest int32, err error) {
+	version, oldest, err = schema(ctx, s.pool)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read schema version: %w", classify(err))
+	}
+	return version, oldest, nil
+}
+
+// schema takes a table that is not there, or not for this login, for one that
+// says nothing: the grants say which. A schema that says nothing of others
+// serves those that know it.
+func schema(ctx context.Context, q querier) (version, oldest int32, err error) {
+	err = q.QueryRow(ctx, `SELECT version FROM interlock.schema_version`).Scan(&version)
+	if hidden(err) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	err = q.QueryRow(ctx, `SELECT oldest FROM interlock.schema_serves WHERE version = $1`, version).Scan(&oldest)
+	if hidden(err) || errors.Is(err, pgx.ErrNoRows) {
+		return version, version, nil
+	}
+	return version, oldest, err
+}
+
+func hidden(err error) bool {
+	var refusal *pgconn.PgError
+	return errors.As(err, &refusal) && (refusal.Code == "42P01" || refusal.Code == "3F000" || refusal.Code == "42501")
 }
 
 // lookAtClock takes the middle of the question's way for the moment of its
@@ -140,6 +169,7 @@ func (i *Inspection) lookAtClock(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&server); err != nil {
 		return err
 	}
-	i.Ahead = server.Sub(asked.Add(time.Since(asked) / 2))
+	i.Took = time.Since(asked)
+	i.Ahead = server.Sub(asked.Add(i.Took / 2))
 	return nil
 }

@@ -67,6 +67,7 @@ func TestALoginFindsOutWhatItIs(t *testing.T) {
 		require.Equal(t, []string{role}, found.Groups)
 		require.Equal(t, migrations.Granted(role), found.Privileges, role)
 		require.Equal(t, migrations.Latest(), found.Schema)
+		require.Equal(t, migrations.Latest(), found.Serves)
 		require.Len(t, found.Settings, 3)
 	}
 	owner, err := Inspect(ctx, url)
@@ -83,4 +84,33 @@ func TestInspectingChangesNothing(t *testing.T) {
 	var there bool
 	require.NoError(t, connected(t, url).QueryRow(ctx, `SELECT to_regnamespace('interlock') IS NOT NULL`).Scan(&there))
 	require.False(t, there)
+}
+
+func TestASchemaSaysToEveryRoleWhomItServes(t *testing.T) {
+	t.Parallel()
+	url := devtest.Database(t, migrations.Up)
+	d := desk{openStore(t, url), t}
+	latest := migrations.Latest()
+	for _, role := range groupRoles {
+		version, oldest, err := d.as(role).Schema(ctx)
+		require.NoError(t, err, role)
+		require.Equal(t, []int32{latest, latest}, []int32{version, oldest}, role)
+	}
+	d.exec(`UPDATE interlock.schema_version SET version = version + 1`)
+	d.exec(`INSERT INTO interlock.schema_serves VALUES ($1, 3)`, latest+1)
+	for _, role := range groupRoles {
+		version, oldest, err := d.as(role).Schema(ctx)
+		require.NoError(t, err, role)
+		require.Equal(t, []int32{latest + 1, 3}, []int32{version, oldest}, role)
+		_, err = d.as(role).pool.Exec(ctx, `INSERT INTO interlock.schema_serves VALUES (1, 1)`)
+		require.Error(t, err, "%s may not say it", role)
+	}
+	d.exec(`DROP TABLE interlock.schema_serves`)
+	version, oldest, err := d.Schema(ctx)
+	require.NoError(t, err)
+	require.Equal(t, version, oldest, "an older schema says nothing")
+	d.exec(`DROP SCHEMA interlock CASCADE`)
+	version, _, err = d.Schema(ctx)
+	require.NoError(t, err)
+	require.Zero(t, version)
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,9 +25,7 @@ func TestExpiryAndClaimExcludeEachOther(t *testing.T) {
 				return
 			}
 			for status := trade.Pending; status == trade.Pending; {
-				var err error
-				status, err = d.Expire(ctx, id)
-				require.NoError(t, err)
+				require.NoError(t, outwait(func() (err error) { status, err = d.Expire(ctx, id); return err }))
 			}
 		})
 		want := trade.Expired
@@ -238,9 +237,60 @@ func TestSweepListsWhatNobodyLives(t *testing.T) {
 	open, err := d.OpenExecutions(ctx, time.Minute, 10)
 	require.NoError(t, err)
 	require.Equal(t, []string{"open"}, open)
-	silent, err := d.Silent(ctx, "open", time.Hour)
+	require.Zero(t, d.tells("open", 1), "it was claimed just now")
+	d.exec(`UPDATE interlock.trade_executions SET followed_at = now() - interval '31 s'`)
+	require.Equal(t, 1, d.tells("open", 2), "a claim that nobody follows")
+}
+
+// tells is how many of n sweeps may tell a run.
+func (d desk) tells(id string, n int) (told int) {
+	d.t.Helper()
+	for range n {
+		tell, err := d.as(ProposalsRole).MayTell(ctx, id)
+		require.NoError(d.t, err)
+		if tell {
+			told++
+		}
+	}
+	return told
+}
+
+func TestARunIsToldEverMoreSeldomWhoeverSweepsUntilSomebodyFollows(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c := d.claimed("p")
+	require.Zero(t, d.tells("p", 3), "it was just claimed")
+	require.Zero(t, d.tells("unknown", 1))
+	later := func(by string) {
+		d.exec(`UPDATE interlock.trade_executions SET claimed_at = claimed_at - $1::interval, followed_at = followed_at - $1::interval, told_at = told_at - $1::interval`, by)
+	}
+	later("31 s")
+	var told atomic.Int64
+	rivals(8, func(int) {
+		tell, err := d.MayTell(ctx, "p")
+		require.NoError(t, err)
+		if tell {
+			told.Add(1)
+		}
+	})
+	require.LessOrEqual(t, told.Load(), int64(1), "one of rivals")
+	require.Equal(t, int64(1), told.Load()+int64(d.tells("p", 3)))
+	for _, pause := range []string{"15 s", "30 s", "1 min", "2 min", "4 min", "8 min", "10 min", "10 min"} {
+		require.Zero(t, d.tells("p", 1))
+		later(pause)
+		require.Equal(t, 1, d.tells("p", 3), pause)
+	}
+	open := orderOf(c, "o", "new")
+	_, err := d.Followed(ctx, c.Ref(), trade.Sight{Order: open, ExchangeTime: time.Now()}, "test")
 	require.NoError(t, err)
-	require.True(t, silent, "a claim that nobody began although it can no longer begin")
+	require.Zero(t, d.tells("p", 1))
+	require.Equal(t, 9, d.count(`SELECT told FROM interlock.trade_executions`))
+	d.exec(`UPDATE interlock.trade_executions SET followed_at = followed_at - interval '31 s', told_at = told_at - interval '32 s'`)
+	require.Equal(t, 1, d.tells("p", 3), "somebody followed, and stopped")
+	require.Equal(t, 1, d.count(`SELECT told FROM interlock.trade_executions`))
+	holder := d.open(`SELECT FROM interlock.trade_executions FOR UPDATE`)
+	require.Zero(t, d.tells("p", 1), "who holds the execution follows it")
+	require.NoError(t, holder.Rollback(ctx))
 }
 
 func TestAuditChainIsWholeAfterALife(t *testing.T) {

@@ -81,16 +81,31 @@ func (d desk) restored() {
 // begun says how long ago the first worker of this life was seen.
 func (d desk) begun(ago time.Duration) {
 	d.t.Helper()
+	d.begunAt(d.now().Add(-ago))
+}
+
+func (d desk) begunAt(at time.Time) {
+	d.t.Helper()
 	require.NoError(d.t, beginLife(ctx, d.pool))
-	d.exec(`UPDATE interlock.database_lives SET began_at = clock_timestamp() - $1::interval`, ago)
+	d.exec(`UPDATE interlock.database_lives SET began_at = $1`, at)
+}
+
+func (d desk) now() time.Time {
+	d.t.Helper()
+	now, err := d.Now(ctx)
+	require.NoError(d.t, err)
+	return now
 }
 
 // compare makes a comparison that began so long ago.
 func (d desk) compare(ago time.Duration) trade.Compared {
 	d.t.Helper()
-	now, err := d.Now(ctx)
-	require.NoError(d.t, err)
-	found, err := d.Compare(ctx, trade.Comparison{AccountID: account, StartedAt: now.Add(-ago)})
+	return d.compareFrom(d.now().Add(-ago))
+}
+
+func (d desk) compareFrom(began time.Time) trade.Compared {
+	d.t.Helper()
+	found, err := d.Compare(ctx, trade.Comparison{AccountID: account, StartedAt: began})
 	require.NoError(d.t, err)
 	return found
 }
@@ -102,17 +117,19 @@ func TestAComparisonCountsOnlyOnceALostRequestMustBeVisible(t *testing.T) {
 	d.propose("p", trade.Buy)
 	require.Equal(t, []trade.Code{trade.ReconcileStale}, codes(d.ask("p").Verdict), "before anything was compared")
 
-	d.begun(20 * time.Second)
-	wait := d.compare(0).Wait
-	require.Greater(t, wait, 14*time.Second, "35 s after the life began: 5 s to act, 30 s to be seen")
-	require.LessOrEqual(t, wait, 15*time.Second)
+	now := d.now()
+	d.begunAt(now.Add(-20 * time.Second))
+	wait := d.compareFrom(now).Wait
+	require.LessOrEqual(t, wait, 15*time.Second, "35 s after the life began: 5 s to act, 30 s to be seen")
+	require.Greater(t, wait, 14*time.Second-d.now().Sub(now))
 	require.Equal(t, []trade.Code{trade.ReconcileStale}, codes(d.ask("p").Verdict))
 
 	d.exec(`DELETE FROM interlock.reconciliations`)
-	d.begun(40 * time.Second)
-	require.Positive(t, d.compare(6*time.Second).Wait, "it began before")
+	now = d.now()
+	d.begunAt(now.Add(-40 * time.Second))
+	require.Positive(t, d.compareFrom(now.Add(-6*time.Second)).Wait, "it began before")
 	require.Equal(t, []trade.Code{trade.ReconcileStale}, codes(d.ask("p").Verdict))
-	require.Zero(t, d.compare(4*time.Second).Wait)
+	require.Zero(t, d.compareFrom(now.Add(-4*time.Second)).Wait)
 	require.NotNil(t, d.ask("p").Claim)
 }
 

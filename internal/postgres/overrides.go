@@ -158,10 +158,16 @@ const unusedOverridesSQL = `
 	SELECT ` + overrideColumns + ` FROM interlock.overrides o
 	WHERE o.proposal_id = @proposal AND o.consumed_by IS NULL ORDER BY o.stored_at`
 
+const overrideIDsSQL = `SELECT ARRAY(SELECT id FROM interlock.overrides WHERE proposal_id = @proposal)`
+
 func readOverrides(ctx context.Context, tx pgx.Tx, p trade.Proposal, f *trade.Facts) error {
-	rows, err := all[overrideRow](ctx, tx, unusedOverridesSQL, pgx.StrictNamedArgs{"proposal": p.ID})
+	args := pgx.StrictNamedArgs{"proposal": p.ID}
+	rows, err := all[overrideRow](ctx, tx, unusedOverridesSQL, args)
+	if err != nil {
+		return err
+	}
 	for _, r := range rows {
 		f.Overrides = append(f.Overrides, r.override())
 	}
-	return err
+	return tx.QueryRow(ctx, overrideIDsSQL, args).Scan(&f.OverrideIDs)
 }

@@ -47,10 +47,7 @@ func TestRivalPoliciesGetVersionsWithoutGapOrDouble(t *testing.T) {
 	rivals(len(versions), func(i int) {
 		p := somePolicy(t)
 		p.TradesPerDay = trade.CountLimit{Value: 100 + i}
-		v, err := d.PutPolicy(ctx, "bert", account, p, "bert")
-		if err == nil {
-			versions[i] = v
-		}
+		require.NoError(t, outwait(func() (err error) { versions[i], err = d.PutPolicy(ctx, "bert", account, p, "bert"); return err }))
 	})
 	slices.Sort(versions)
 	require.Equal(t, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, versions)

@@ -183,23 +183,34 @@ const consumeOverrideSQL = `
 
 func consumeOverrides(ctx context.Context, tx pgx.Tx, p trade.Proposal, req trade.Request, v trade.Verdict) error {
 	for _, id := range v.UsedOverrides() {
-		if id == req.ID {
-			if _, err := tx.Exec(ctx, ownOverrideSQL, pgx.StrictNamedArgs{
-				"request": req.ID, "proposal": p.ID, "cooldown": req.OverrideCooldown, "antiFlip": req.OverrideAntiFlip,
-				"actor": req.Actor, "reason": req.Reason, "via": req.Via, "policy": v.PolicyVersion, "now": v.At,
-			}); err != nil {
-				return err
-			}
+		used, err := consumeOverride(ctx, tx, p, req, id)
+		if err == nil && !used && id == req.ID {
+			used, err = consumeOwn(ctx, tx, p, req, v)
 		}
-		tag, err := tx.Exec(ctx, consumeOverrideSQL, pgx.StrictNamedArgs{"id": id, "proposal": p.ID, "request": req.ID})
 		if err != nil {
 			return err
 		}
-		if tag.RowsAffected() != 1 {
+		if !used {
 			return fmt.Errorf("%w: override %s is used up", ErrConflict, id)
 		}
 	}
 	return nil
+}
+
+func consumeOverride(ctx context.Context, tx pgx.Tx, p trade.Proposal, req trade.Request, id string) (used bool, err error) {
+	tag, err := tx.Exec(ctx, consumeOverrideSQL, pgx.StrictNamedArgs{"id": id, "proposal": p.ID, "request": req.ID})
+	return tag.RowsAffected() == 1, err
+}
+
+func consumeOwn(ctx context.Context, tx pgx.Tx, p trade.Proposal, req trade.Request, v trade.Verdict) (used bool, err error) {
+	_, err = tx.Exec(ctx, ownOverrideSQL, pgx.StrictNamedArgs{
+		"request": req.ID, "proposal": p.ID, "cooldown": req.OverrideCooldown, "antiFlip": req.OverrideAntiFlip,
+		"actor": req.Actor, "reason": req.Reason, "via": req.Via, "policy": v.PolicyVersion, "now": v.At,
+	})
+	if err != nil {
+		return false, err
+	}
+	return consumeOverride(ctx, tx, p, req, req.ID)
 }
 
 const storeVerdictSQL = `

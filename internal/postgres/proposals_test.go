@@ -44,7 +44,7 @@ func TestStoredProposalIsNormalHasItsPolicyAndAnHour(t *testing.T) {
 	require.Equal(t, trade.Buy, p.Side)
 	require.Equal(t, trade.Pending, p.Status)
 	require.Equal(t, 2, p.PolicyVersion)
-	require.WithinDuration(t, p.CreatedAt.Add(time.Hour), p.ExpiresAt, time.Second)
+	require.WithinDuration(t, p.CreatedAt.Add(time.Hour), p.ExpiresAt, time.Minute)
 	require.Equal(t, "0.001", p.Amount.String())
 }
 

@@ -102,9 +102,12 @@ func TestRivalsHaltOnceAndAPersonsHaltNeverFails(t *testing.T) {
 		case i < 20:
 			_, errs[i] = d.Preflight(ctx, request(fmt.Sprint("p", i)))
 		case i < 23:
-			_, _, errs[i] = d.BeginAttempt(ctx, claims[i-20].Ref(), 1, time.Now().Add(trade.AccessWindow), "test")
+			errs[i] = outwait(func() error {
+				_, _, err := d.BeginAttempt(ctx, claims[i-20].Ref(), 1, time.Now().Add(trade.AccessWindow), "test")
+				return err
+			})
 		default:
-			errs[i] = d.SetTradingState(ctx, account, trade.Halted, "olga", "fear")
+			errs[i] = outwait(func() error { return d.SetTradingState(ctx, account, trade.Halted, "olga", "fear") })
 		}
 	})
 	for i, err := range errs {
@@ -129,7 +132,9 @@ func TestAPersonsHaltWaitsForARunawaysAndBothAreTold(t *testing.T) {
 	}
 	program, attempt := share(), share()
 	halted := make(chan error, 1)
-	go func() { halted <- d.SetTradingState(ctx, account, trade.Halted, "olga", "fear") }()
+	go func() {
+		halted <- outwait(func() error { return d.SetTradingState(ctx, account, trade.Halted, "olga", "fear") })
+	}()
 	require.True(t, d.awaitBlocked(1, func() bool { return len(halted) > 0 }))
 	written := make(chan error, 1)
 	go func() {

@@ -70,7 +70,10 @@ func TestARepeatedRunStoresEachIdeaOnce(t *testing.T) {
 	results := make([]scan.Stored, 8)
 	errs := make([]error, len(results))
 	rivals(len(results), func(i int) {
-		results[i], errs[i] = scans.StoreIdeas(ctx, "run", j, proposals, []string{"a", "b"}, refused)
+		errs[i] = outwait(func() (err error) {
+			results[i], err = scans.StoreIdeas(ctx, "run", j, proposals, []string{"a", "b"}, refused)
+			return err
+		})
 	})
 	for i := range results {
 		require.NoError(t, errs[i])

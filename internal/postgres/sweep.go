@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,23 +30,52 @@ func (s *Store) OpenExecutions(ctx context.Context, age time.Duration, most int)
 	return s.ids(ctx, unfollowedSQL, pgx.StrictNamedArgs{"age": age, "most": most})
 }
 
-// silentSQL also finds a claim that was never attempted although it may no
-// longer be: its run has lost the answer of its preflight.
-const silentSQL = `
-	SELECT count(*) > 0 FROM interlock.trade_executions e
-	WHERE proposal_id = @id AND ended_at IS NULL AND (
-		followed_at < clock_timestamp() - @age::interval
-		OR claimed_at < clock_timestamp() - 2 * @sendWithin::interval
-			AND NOT EXISTS (SELECT FROM interlock.order_attempts a WHERE a.execution_id = e.id AND a.request_id = e.request_id)
-	)`
+// followedOpenSQL passes over an execution that somebody holds: it is followed.
+const followedOpenSQL = `
+	SELECT id, followed_at, told_at, told, clock_timestamp() AS now FROM interlock.trade_executions
+	WHERE proposal_id = @id AND ended_at IS NULL FOR NO KEY UPDATE SKIP LOCKED`
 
-// Silent reports whether nobody has followed an open execution for age, or
-// nobody ever began to carry it out.
-func (s *Store) Silent(ctx context.Context, proposalID string, age time.Duration) (bool, error) {
-	var silent bool
-	args := pgx.StrictNamedArgs{"id": proposalID, "age": age, "sendWithin": trade.SendWithin}
-	err := s.pool.QueryRow(ctx, silentSQL, args).Scan(&silent)
-	return silent, classify(err)
+type followedRow struct {
+	ID         int64      `db:"id"`
+	FollowedAt time.Time  `db:"followed_at"`
+	ToldAt     *time.Time `db:"told_at"`
+	Told       int        `db:"told"`
+	Now        time.Time  `db:"now"`
+}
+
+func (r followedRow) followed() trade.Followed {
+	f := trade.Followed{At: r.FollowedAt, Told: r.Told}
+	if r.ToldAt != nil {
+		f.ToldAt = *r.ToldAt
+	}
+	return f
+}
+
+const toldSQL = `UPDATE interlock.trade_executions SET told_at = @now, told = @told WHERE id = @id`
+
+// MayTell reports whether the run of an open execution should be told to read
+// the truth again, and counts it as told: whoever asks, and however often, may
+// tell it only as often as the rows say.
+func (s *Store) MayTell(ctx context.Context, proposalID string) (tell bool, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		row, err := one[followedRow](ctx, tx, followedOpenSQL, pgx.StrictNamedArgs{"id": proposalID})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var told int
+		if tell, told = row.followed().Tell(row.Now); !tell {
+			return nil
+		}
+		_, err = tx.Exec(ctx, toldSQL, pgx.StrictNamedArgs{"id": row.ID, "now": row.Now, "told": told})
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("may tell %s: %w", proposalID, err)
+	}
+	return tell, nil
 }
 
 const unseenSQL = `

@@ -244,7 +244,7 @@ func (r *records) RecordOrder(_ context.Context, c trade.ClaimRef) (trade.Record
 		e.Status, e.order = trade.Executed, o
 		if o.FilledAmount.IsPositive() {
 			e.traded = true
-			r.history = append(r.history, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: o.Side, At: o.LastFill(), KnownAt: e.ClaimedAt})
+			r.history = append(r.history, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: o.Side, At: o.LastFill(), KnownTo: e.knownTo})
 		}
 	}
 	recorded := trade.Recorded{Status: e.Status}

@@ -66,7 +66,7 @@ func (w *world) start(in workflows.ProposalInput, repeats *life, until time.Time
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(silence{})
 	l.env = suite.NewTestWorkflowEnvironment()
-	l.env.SetTestTimeout(time.Minute)
+	l.env.SetTestTimeout(5 * time.Minute)
 	l.env.SetWorkerOptions(worker.Options{
 		DeadlockDetectionTimeout: math.MaxInt64,
 		Interceptors:             []interceptor.WorkerInterceptor{&tap{life: l}},

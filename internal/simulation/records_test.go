@@ -59,6 +59,7 @@ type execution struct {
 	trade.Execution
 
 	followedAt time.Time
+	knownTo    []string // overrides stored since the claim
 	looks      map[int][]trade.Lookup
 	readings   []trade.Reading
 	order      *trade.Order // recorded
@@ -195,7 +196,7 @@ func (r *records) facts() trade.Facts {
 	}
 	for _, e := range r.executions {
 		if e.open() && !r.w.locks.claimNotUnique {
-			f.Trades = append(f.Trades, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: r.proposal.Side, At: e.ClaimedAt, KnownAt: e.ClaimedAt, Open: true})
+			f.Trades = append(f.Trades, trade.PastTrade{Ref: proposed, Asset: "BTC", Side: r.proposal.Side, At: e.ClaimedAt, KnownTo: e.knownTo, Open: true})
 		}
 		if e.Status == trade.Unresolved && !r.w.locks.claimNotUnique {
 			f.UnresolvedOrders = append(f.UnresolvedOrders, proposed)
@@ -234,7 +235,7 @@ func (r *records) claim(v trade.Verdict) error {
 	case e.Status != trade.Failed:
 		return fmt.Errorf("%w: the proposal has an execution", trade.ErrConflict)
 	}
-	e.Status, e.Plan, e.RequestID, e.ClaimedAt, e.followedAt = trade.Executing, *v.Plan, v.RequestID, v.At, v.At
+	e.Status, e.Plan, e.RequestID, e.ClaimedAt, e.followedAt, e.knownTo = trade.Executing, *v.Plan, v.RequestID, v.At, v.At, nil
 	if r.w.locks.claimNotUnique {
 		return nil
 	}
@@ -292,5 +293,11 @@ func (r *records) StoreOverride(_ context.Context, o trade.Override, _ string) (
 		o.ExpiresAt = o.StoredAt.Add(trade.OverrideLife)
 	}
 	r.overrides = append(r.overrides, &override{Override: o})
+	for i := range r.history {
+		r.history[i].KnownTo = append(slices.Clip(r.history[i].KnownTo), o.ID)
+	}
+	for _, e := range r.executions {
+		e.knownTo = append(e.knownTo, o.ID)
+	}
 	return "", nil
 }

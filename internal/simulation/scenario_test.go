@@ -55,7 +55,7 @@ func newRecords(w *world) *records {
 	cooldown := "0s"
 	if w.chance(0.1) {
 		cooldown = "1h" // and a trade stands against the proposal until somebody overrides
-		r.history = []trade.PastTrade{{Ref: "earlier", Asset: "BTC", Side: trade.Buy, At: w.now.Add(-time.Minute), KnownAt: w.now.Add(-time.Minute)}}
+		r.history = []trade.PastTrade{{Ref: "earlier", Asset: "BTC", Side: trade.Buy, At: w.now.Add(-time.Minute)}}
 	}
 	policy, err := trade.ParsePolicy(fmt.Appendf(nil, policyText, cooldown))
 	if err != nil {

@@ -34,10 +34,21 @@ type Telemetry struct {
 	addr     string
 }
 
-// Start measures a process called service and serves /metrics on addr; with
-// port 0 the system picks one, which Addr tells, and an empty addr serves
-// nothing. It fails when addr cannot be listened on.
-func Start(ctx context.Context, addr, service string) (*Telemetry, error) {
+// Start measures a process called service and serves /metrics on listener,
+// which it closes; nil serves nothing.
+func Start(ctx context.Context, listener net.Listener, service string) (*Telemetry, error) {
+	t, err := measure(ctx, service)
+	if err != nil {
+		if listener != nil {
+			listener.Close()
+		}
+		return nil, err
+	}
+	t.serve(listener)
+	return t, nil
+}
+
+func measure(ctx context.Context, service string) (*Telemetry, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(),
@@ -57,26 +68,18 @@ func Start(ctx context.Context, addr, service string) (*Telemetry, error) {
 	if t.metrics, err = newMetrics(provider.Meter("interlock")); err != nil {
 		return nil, errors.Join(fmt.Errorf("metrics: %w", err), provider.Shutdown(ctx))
 	}
-	if err := t.serve(ctx, addr); err != nil {
-		return nil, errors.Join(err, provider.Shutdown(ctx))
-	}
 	return t, nil
 }
 
-func (t *Telemetry) serve(ctx context.Context, addr string) error {
-	if addr == "" {
-		return nil
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return fmt.Errorf("metrics: INTERLOCK_METRICS_ADDR: %w", err)
+func (t *Telemetry) serve(listener net.Listener) {
+	if listener == nil {
+		return
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", t.page)
 	t.addr = listener.Addr().String()
 	t.server = &http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() { _ = t.server.Serve(listener) }() // it ends with Shutdown
-	return nil
 }
 
 // Addr is where /metrics is served; empty when it is not.

@@ -40,6 +40,7 @@ type Facts struct {
 	ReconciledAt     *time.Time      // last comparison by this very database; nil: never
 	ComparableFrom   *time.Time      // a comparison begun earlier may lack what a lost future of this database sent; nil: unknown
 	Overrides        []Override      // unused ones of this proposal
+	OverrideIDs      []string        // of every override of this proposal, used ones too
 }
 
 // ClockFact is how far the exchange's clock was ahead of the database's.
@@ -67,8 +68,8 @@ type PastTrade struct {
 	Ref     string    // proposal, or where the row came from
 	Asset   string    // base asset
 	Side    Side      // buy or sell
-	At      time.Time // last fill; the claim while it is open
-	KnownAt time.Time // when our records first held it
+	At      time.Time // from when on it counts: the last fill; the claim while it is open
+	KnownTo []string  // stored overrides that our records already showed it to
 	Open    bool
 }
 

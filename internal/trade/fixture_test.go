@@ -64,22 +64,26 @@ func btcRules() *MarketRules {
 
 func (s *scene) verdict() Verdict { return Preflight(s.p, s.req, s.f) }
 
-// traded adds a trade in BTC that our records have held since it happened.
+// traded adds a trade in BTC that no override which is there already knows of.
 func (s *scene) traded(side Side, ago time.Duration) {
 	at := s.f.Now.Add(-ago)
-	s.f.Trades = append(s.f.Trades, PastTrade{Ref: "earlier", Asset: "BTC", Side: side, At: at, KnownAt: at})
+	s.f.Trades = append(s.f.Trades, PastTrade{Ref: "earlier", Asset: "BTC", Side: side, At: at})
 }
 
 // tradedElsewhere adds n trades in another asset, which only the counts see.
 func (s *scene) tradedElsewhere(n int, ago time.Duration) {
 	for range n {
 		at := s.f.Now.Add(-ago)
-		s.f.Trades = append(s.f.Trades, PastTrade{Ref: "other", Asset: "XRP", Side: Buy, At: at, KnownAt: at})
+		s.f.Trades = append(s.f.Trades, PastTrade{Ref: "other", Asset: "XRP", Side: Buy, At: at})
 	}
 }
 
-// allow stores an override of both checks, a minute ago.
+// allow stores an override of both checks, a minute ago, which knows of every
+// trade that is there already.
 func (s *scene) allow() *Override {
+	for i := range s.f.Trades {
+		s.f.Trades[i].KnownTo = append(s.f.Trades[i].KnownTo, "ov-1", "ov-2")
+	}
 	s.f.Overrides = append(s.f.Overrides, Override{
 		ID: "ov-1", ProposalID: s.p.ID, Cooldown: true, AntiFlip: true, Actor: "anna", Reason: "news",
 		PolicyVersion: s.f.PolicyVersion, ReferencePrice: ref(dec("50000")),

@@ -113,7 +113,7 @@ func (c preflightCase) unlessOverridden(code Code, name string, window Duration,
 // the last that would have does not hold.
 func (c preflightCase) overrideFor(t PastTrade, lifts func(Override) bool) (id, objection string) {
 	for _, o := range c.overrides {
-		if !lifts(o) || t.KnownAt.IsZero() || t.KnownAt.After(o.StoredAt) {
+		if !lifts(o) || !o.knows(t) {
 			continue
 		}
 		problem := c.objection(o)

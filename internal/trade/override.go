@@ -31,6 +31,8 @@ type Override struct {
 	ReferencePrice *decimal.Decimal `json:"referencePrice,omitempty"` // market price when it was given
 	StoredAt       time.Time        `json:"storedAt"`
 	ExpiresAt      time.Time        `json:"expiresAt"`
+
+	own bool // the request that is judged brings it itself
 }
 
 // Named is o with the checks that it names by code.
@@ -137,6 +139,10 @@ func inCollar(price, reference decimal.Decimal, collar Fraction) bool {
 	return price.Sub(reference).Abs().LessThanOrEqual(reference.Mul(collar.Decimal))
 }
 
+// knows reports whether t was there to be seen when o was given: the request's
+// own override is given now, and whatever is seen now is known.
+func (o Override) knows(t PastTrade) bool { return o.own || slices.Contains(t.KnownTo, o.ID) }
+
 // people are the different verified identities behind o.
 func (o Override) people() int {
 	list := slices.Clone(o.ConfirmedBy)
@@ -152,6 +158,8 @@ func (o Override) people() int {
 // when it does.
 func (c preflightCase) objection(o Override) string {
 	switch {
+	case o.own && slices.Contains(c.facts.OverrideIDs, o.ID):
+		return "another override of this proposal bears the ID of this request; ask again under another ID"
 	case o.PolicyVersion != c.facts.PolicyVersion:
 		return fmt.Sprintf("it was given under policy version %d, and %d is in force", o.PolicyVersion, c.facts.PolicyVersion)
 	case c.facts.Price == nil || o.ReferencePrice == nil || !inCollar(c.facts.Price.Price, *o.ReferencePrice, c.policy.PriceCollar):

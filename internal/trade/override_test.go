@@ -50,18 +50,14 @@ func TestOverrideHoldsForItsProposalActorReasonAndLife(t *testing.T) {
 		{"without reason", given(func(o *Override) { o.Reason = "" }), blocked},
 		{"with an actor of spaces", given(func(o *Override) { o.Actor = " \t" }), blocked},
 		{"with a reason of spaces", given(func(o *Override) { o.Reason = "\n " }), blocked},
-		{"stored the moment the trade was known", given(func(o *Override) { o.StoredAt = noon.Add(-10 * time.Minute) }), nil},
-		{"stored before the trade was known", given(func(o *Override) { o.StoredAt = noon.Add(-10*time.Minute - 1) }), blocked},
-		{"stored at no time", given(func(o *Override) { o.StoredAt = time.Time{} }), blocked},
-		{"for a trade that nobody knows since when", func(s *scene) {
-			s.traded(Buy, 10*time.Minute)
-			s.f.Trades[0].KnownAt = time.Time{}
+		{"whatever time it bears", given(func(o *Override) { o.StoredAt = noon.Add(-24 * time.Hour) }), nil},
+		{"a trade that it could not see", func(s *scene) {
 			s.allow()
-		}, blocked},
-		{"a back-dated trade recorded after it", func(s *scene) {
 			s.traded(Buy, 30*time.Minute)
-			s.f.Trades[0].KnownAt = noon.Add(-30 * time.Second)
-			s.allow()
+		}, blocked},
+		{"a trade that only another override could see", func(s *scene) {
+			s.traded(Buy, 30*time.Minute)
+			s.allow().ID = "ov-3"
 		}, blocked},
 		{"an execution that was open when it was stored", func(s *scene) {
 			s.traded(Buy, 10*time.Minute)
@@ -70,8 +66,8 @@ func TestOverrideHoldsForItsProposalActorReasonAndLife(t *testing.T) {
 		}, nil},
 		{"a trade it looks past and a later one", func(s *scene) {
 			s.traded(Buy, 10*time.Minute)
-			s.traded(Buy, 30*time.Second)
 			s.allow()
+			s.traded(Buy, 30*time.Second)
 		}, blocked},
 	})
 }
@@ -94,10 +90,14 @@ func TestOverrideThatTheRequestBrings(t *testing.T) {
 		{"without actor", asked(func(r *Request) { r.Actor = "" }), both},
 		{"made for another proposal", asked(func(r *Request) { r.ProposalID = "prop-2" }), both},
 		{"a reason alone asks for nothing", asked(func(r *Request) { r.OverrideCooldown, r.OverrideAntiFlip = false, false }), both},
-		{"a trade that was known only later", func(s *scene) {
+		{"under the ID of another override", func(s *scene) {
 			asked(func(*Request) {})(s)
-			s.f.Trades[0].KnownAt = noon.Add(1)
+			s.f.OverrideIDs = []string{"ov-1", s.req.ID}
 		}, both},
+		{"beside another override", func(s *scene) {
+			asked(func(*Request) {})(s)
+			s.f.OverrideIDs = []string{"ov-1"}
+		}, nil},
 	})
 }
 
@@ -138,6 +138,7 @@ func TestVerdictNamesTheOverridesItNeeded(t *testing.T) {
 	require.Empty(t, s.verdict().UsedOverrides(), "nothing had to be lifted")
 
 	s.traded(Sell, 10*time.Minute)
+	s.f.Trades[0].KnownTo = []string{"ov-1"}
 	v := s.verdict()
 	require.Equal(t, []string{"ov-1"}, v.UsedOverrides())
 	require.Equal(t, []string{"ov-1"}, checkOf(t, v, CooldownBlocked).OverriddenBy)

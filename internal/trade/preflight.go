@@ -89,6 +89,7 @@ func overridesInForce(p Proposal, req Request, f Facts) []Override {
 	own := Override{
 		ID: req.ID, ProposalID: req.ProposalID, Cooldown: req.OverrideCooldown, AntiFlip: req.OverrideAntiFlip,
 		Actor: req.Actor, Reason: req.Reason, PolicyVersion: f.PolicyVersion, StoredAt: f.Now, ExpiresAt: f.Now.Add(OverrideLife),
+		own: true,
 	}
 	if f.Price != nil {
 		own.ReferencePrice = &f.Price.Price

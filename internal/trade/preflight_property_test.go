@@ -54,7 +54,7 @@ func drawPast(t *rapid.T, label string) time.Time {
 func drawTrade(t *rapid.T) PastTrade {
 	return PastTrade{
 		Ref: "earlier", Asset: pick(t, "asset", "BTC", "BTC", "ETH"), Side: pick(t, "side", Buy, Sell),
-		At: drawPast(t, "at"), KnownAt: drawPast(t, "known"), Open: rapid.Bool().Draw(t, "open"),
+		At: drawPast(t, "at"), KnownTo: pick(t, "known", nil, []string{"ov-1"}, []string{"ov-1", "ov-2"}), Open: rapid.Bool().Draw(t, "open"),
 	}
 }
 
@@ -235,13 +235,13 @@ var losses = map[string]func(*scene){
 	"status":       func(s *scene) { s.p.Status = "" },
 	"expiry":       func(s *scene) { s.p.ExpiresAt = time.Time{} },
 	"holdings":     func(s *scene) { s.f.Held = decimal.Zero },
-	"known times":  func(s *scene) { forget(s.f.Trades) },
+	"who knew":     func(s *scene) { forget(s.f.Trades) },
 	"request's ID": func(s *scene) { s.req.ProposalID = "" },
 }
 
 func forget(trades []PastTrade) {
 	for i := range trades {
-		trades[i].KnownAt = time.Time{}
+		trades[i].KnownTo = nil
 	}
 }
 

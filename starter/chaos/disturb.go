@@ -13,9 +13,11 @@ import (
 	"interlock/workflows"
 )
 
-// disturbers carry out each kind. An error means that it did not strike, and
-// may be tried again.
-var disturbers = map[Kind]func(*campaign, context.Context, Disturbance) error{
+// disturber carries out one kind. An error means that it did not strike, and may
+// be tried again.
+type disturber = func(*campaign, context.Context, Disturbance) error
+
+var disturbers = withForgers(map[Kind]disturber{
 	KillWorker:      (*campaign).killWorker,
 	FreezeWorker:    (*campaign).freezeWorker,
 	ResetWorkflow:   (*campaign).resetWorkflow,
@@ -29,7 +31,7 @@ var disturbers = map[Kind]func(*campaign, context.Context, Disturbance) error{
 	Halt:            (*campaign).halt,
 	MoveClock:       (*campaign).moveClock,
 	DeliverTwice:    (*campaign).deliverTwice,
-}
+})
 
 // breakAll drives the proposals and disturbs everything as planned. It returns
 // when every disturbance is over; proposals may still be asked for.
@@ -49,7 +51,7 @@ func (c *campaign) breakAll(ctx context.Context) error {
 
 // persistence is how long after its time a disturbance is tried: a workflow to
 // reset must run first, a database to halt in must be up.
-const persistence = 20 * time.Second
+const persistence = 3 * time.Minute
 
 // disturb carries one out, again and again until it has struck.
 func (c *campaign) disturb(ctx context.Context, d Disturbance) {
@@ -92,7 +94,7 @@ const cutSQL = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WH
 
 // cutConnections cuts everybody's but our own.
 func (c *campaign) cutConnections(ctx context.Context, _ Disturbance) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, meddle)
 	defer cancel()
 	var cut int
 	err := c.database.QueryRow(ctx, cutSQL).Scan(&cut)
@@ -110,15 +112,15 @@ func (c *campaign) crashDatabase(ctx context.Context, _ Disturbance) error {
 		return err
 	}
 	c.sayf("%s", CrashDatabase)
-	if err := c.eventually(ctx, time.Minute, c.look); err != nil {
+	if err := c.eventually(ctx, persistence, c.look); err != nil {
 		return fmt.Errorf("the database is not back: %w", err)
 	}
-	return c.eventually(ctx, time.Minute, c.compare)
+	return c.eventually(ctx, persistence, c.compare)
 }
 
 // compare asks for a comparison with the exchange.
 func (c *campaign) compare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, meddle)
 	defer cancel()
 	return c.temporal.ScheduleClient().GetHandle(ctx, workflows.ReconcileID(c.Account)).Trigger(ctx, triggerOptions)
 }
@@ -158,7 +160,7 @@ func (c *campaign) killExchange(ctx context.Context, _ Disturbance) error {
 	}
 	c.sayf("%s", KillExchange)
 	c.tally.closeEpoch()
-	return c.eventually(ctx, time.Minute, c.tellAll)
+	return c.eventually(ctx, persistence, c.tellAll)
 }
 
 // halt stops trading, and always resumes.
@@ -171,7 +173,7 @@ func (c *campaign) halt(ctx context.Context, d Disturbance) error {
 }
 
 func (c *campaign) resume(ctx context.Context) error {
-	return c.eventually(ctx, time.Minute, func(ctx context.Context) error {
+	return c.eventually(ctx, persistence, func(ctx context.Context) error {
 		return c.store.SetTradingState(ctx, c.Account, trade.Active, actor, "campaign")
 	})
 }
@@ -193,17 +195,17 @@ func (c *campaign) deliverTwice(ctx context.Context, _ Disturbance) error {
 		return err
 	}
 	before := c.tally.faultCounts()[deliveredTwice]
-	struck := c.eventually(ctx, twicePatience, func(context.Context) error {
+	struck := c.eventually(ctx, twiceTimeout, func(context.Context) error {
 		if c.tally.faultCounts()[deliveredTwice] == before {
 			return errors.New("no order was delivered twice")
 		}
 		return nil
 	})
-	return errors.Join(struck, c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.guard(ctx, false) }))
+	return errors.Join(struck, c.eventually(ctx, persistence, func(ctx context.Context) error { return c.guard(ctx, false) }))
 }
 
-// twicePatience is how long the guard stays when no order comes.
-const twicePatience = 8 * time.Second
+// twiceTimeout is how long the guard stays when no order comes.
+const twiceTimeout = 8 * time.Second
 
 // guard turns the guard on with the fault armed, or the fault off with the
 // guard. The fault is never armed without it.
@@ -225,17 +227,26 @@ func (c *campaign) guard(ctx context.Context, on bool) error {
 	return c.tellAll(ctx)
 }
 
-// eventually tries until it works, for at most patience.
-func (c *campaign) eventually(ctx context.Context, patience time.Duration, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// eventually tries until it works, for at most timeout, and says what the last
+// try that was not cut short had come to.
+func (c *campaign) eventually(ctx context.Context, timeout time.Duration, try func(context.Context) error) error {
+	bound, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	var last error
 	for {
-		err := try(ctx)
+		err := try(bound)
 		if err == nil {
 			return nil
 		}
-		if pause(ctx, 200*time.Millisecond) != nil {
-			return err
+		if last == nil || bound.Err() == nil {
+			last = err
 		}
+		if pause(bound, 200*time.Millisecond) == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return last
+		}
+		return fmt.Errorf("not within %s: %w", timeout, last)
 	}
 }

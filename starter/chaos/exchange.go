@@ -17,7 +17,7 @@ type exchange struct {
 }
 
 func newExchange(admin string) *exchange {
-	return &exchange{admin: admin, web: &http.Client{Timeout: 5 * time.Second}}
+	return &exchange{admin: admin, web: &http.Client{Timeout: 30 * time.Second}}
 }
 
 // pull moves one lever. What it answers goes into out, unless that is nil.

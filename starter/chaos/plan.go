@@ -65,6 +65,7 @@ const (
 	streamFaults
 	streamDisturbances
 	streamMoods
+	streamForgeries
 )
 
 func (s Settings) stream(n uint64) *rand.Rand { return rand.New(rand.NewPCG(s.Seed, n)) }

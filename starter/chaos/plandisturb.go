@@ -63,19 +63,26 @@ var waves = []wave{
 // planDisturbances spreads them by the seed. Each kind strikes at least once.
 func planDisturbances(s Settings) []Disturbance {
 	r := s.stream(streamDisturbances)
-	var list []Disturbance
-	for _, w := range waves {
-		for range max(1, int(math.Round(w.perMinute*s.Duration.Minutes()))) {
-			list = append(list, w.strike(r, s))
-		}
-	}
+	list := spread(r, s, waves)
 	list = append(list, freezes(r, s)...)
 	list = append(list,
 		// The copy is taken early, so that the restored server has forgotten
 		// proposals that are executing and some that are over.
 		Disturbance{Kind: KillTemporal, At: share(r, s, 0.15, 0.25)},
 		Disturbance{Kind: RestoreTemporal, At: share(r, s, 0.65, 0.8)})
+	list = append(list, planForgeries(s)...)
 	slices.SortStableFunc(list, func(a, b Disturbance) int { return int(a.At - b.At) })
+	return list
+}
+
+// spread gives every wave at least one strike.
+func spread(r *rand.Rand, s Settings, waves []wave) []Disturbance {
+	var list []Disturbance
+	for _, w := range waves {
+		for range max(1, int(math.Round(w.perMinute*s.Duration.Minutes()))) {
+			list = append(list, w.strike(r, s))
+		}
+	}
 	return list
 }
 

@@ -10,10 +10,10 @@ import (
 	"interlock/internal/trade"
 )
 
-// settlePatience bounds the calm in which everything must come to its end. The
+// settleTimeout bounds the calm in which everything must come to its end. The
 // longest waits for a look that was put off while nobody could look, as during a
 // ban.
-const settlePatience = 5 * time.Minute
+const settleTimeout = 10 * time.Minute
 
 // rounds is how often everything that is free is asked for in the calm. What
 // limits block stays free after any number.
@@ -30,20 +30,20 @@ func (c *campaign) settle(ctx context.Context) error {
 	c.sayf("calm; everything may come to its end")
 	close(c.asking.over)
 	c.asking.people.Wait()
-	bound, stop := context.WithTimeout(ctx, settlePatience)
+	bound, stop := context.WithTimeout(ctx, settleTimeout)
 	defer stop()
-	waiting := c.eventually(bound, settlePatience, c.quiet)
+	waiting := c.eventually(bound, settleTimeout, c.quiet)
 	for range rounds {
 		c.askFree(bound)
-		waiting = c.eventually(bound, settlePatience, c.quiet)
+		waiting = c.eventually(bound, settleTimeout, c.quiet)
 	}
 	if waiting != nil && ctx.Err() == nil {
-		c.sayf("not settled after %s: %v", settlePatience, waiting)
+		c.sayf("not settled: %v", waiting)
 	}
 	if err := c.compared(ctx); err != nil {
 		return err
 	}
-	if err := c.eventually(ctx, settlePatience, c.told); err != nil {
+	if err := c.eventually(ctx, settleTimeout, c.told); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (c *campaign) settle(ctx context.Context) error {
 
 // calm ends what disturbs and keeps what has been counted.
 func (c *campaign) calm(ctx context.Context) error {
-	return c.eventually(ctx, time.Minute, func(ctx context.Context) error {
+	return c.eventually(ctx, persistence, func(ctx context.Context) error {
 		c.arming.mu.Lock()
 		defer c.arming.mu.Unlock()
 		if err := c.exchange.disarm(ctx); err != nil {
@@ -110,11 +110,11 @@ func (c *campaign) compared(ctx context.Context) error {
 // comparedSince waits for a comparison that begins after it was called.
 func (c *campaign) comparedSince(ctx context.Context) error {
 	var now time.Time
-	err := c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.database.QueryRow(ctx, nowSQL).Scan(&now) })
+	err := c.eventually(ctx, persistence, func(ctx context.Context) error { return c.database.QueryRow(ctx, nowSQL).Scan(&now) })
 	if err != nil {
 		return err
 	}
-	return c.eventually(ctx, 2*time.Minute, func(ctx context.Context) error {
+	return c.eventually(ctx, persistence, func(ctx context.Context) error {
 		var done bool
 		err := c.database.QueryRow(ctx, comparedSQL, c.Account, now).Scan(&done)
 		if err == nil && !done {

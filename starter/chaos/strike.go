@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// strikePatience bounds the time in which the faults that chance has spared are
+// strikeTimeout bounds the time in which the faults that chance has spared are
 // struck on purpose. A fault that cannot strike in it makes the run invalid.
-const strikePatience = 100 * time.Second
+const strikeTimeout = 5 * time.Minute
 
-// morePatience is how long spares are given before more of them are tried.
-const morePatience = 10 * time.Second
+// moreTimeout is how long spares are given before more of them are tried.
+const moreTimeout = 10 * time.Second
 
 // missing lists those of the faults that have not struck yet.
 func (c *campaign) missing(of []Fault) []Fault {
@@ -70,7 +70,7 @@ func (c *campaign) strike(ctx context.Context, list []Fault, most int) error {
 	if err := errors.Join(c.arm(ctx, nil), c.comparedSince(ctx), c.arm(ctx, list)); err != nil {
 		return err
 	}
-	bound, stop := context.WithTimeout(ctx, strikePatience)
+	bound, stop := context.WithTimeout(ctx, strikeTimeout)
 	defer stop()
 	left := func() int { return len(c.missing(list)) }
 	struck := func(context.Context) error {
@@ -87,9 +87,9 @@ func (c *campaign) strike(ctx context.Context, list []Fault, most int) error {
 			p := c.plan.Spares[c.spares]
 			running.Go(func() { c.spare(bound, p, left) })
 		}
-		_ = c.eventually(bound, morePatience, struck) // then there are more
+		_ = c.eventually(bound, moreTimeout, struck) // then there are more
 	}
-	_ = c.eventually(bound, strikePatience, struck) // the report says so
+	_ = c.eventually(bound, strikeTimeout, struck) // the report says so
 	stop()
 	running.Wait()
 	if ctx.Err() != nil {
@@ -99,7 +99,7 @@ func (c *campaign) strike(ctx context.Context, list []Fault, most int) error {
 }
 
 func (c *campaign) arm(ctx context.Context, list []Fault) error {
-	return c.eventually(ctx, time.Minute, func(ctx context.Context) error { return c.rearm(ctx, list) })
+	return c.eventually(ctx, persistence, func(ctx context.Context) error { return c.rearm(ctx, list) })
 }
 
 // spare lets one spare proposal ask until nothing is left to strike.

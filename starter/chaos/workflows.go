@@ -15,7 +15,7 @@ import (
 var triggerOptions = client.ScheduleTriggerOptions{Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP}
 
 // meddle is how long an act of a Temporal operator may take.
-const meddle = 5 * time.Second
+const meddle = 30 * time.Second
 
 var errNothingRuns = errors.New("nothing is being carried out")
 

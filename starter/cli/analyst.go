@@ -2,18 +2,14 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"interlock/internal/demoanalyst"
-	"interlock/internal/telemetry"
 )
 
 func (a *app) analyst() *cobra.Command {
@@ -42,13 +38,9 @@ func modes() string {
 }
 
 func (a *app) runAnalyst(ctx context.Context, port int) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	listener, measured, err := a.open(ctx, port, "analyst")
 	if err != nil {
-		return unavailable(fmt.Errorf("--port: %w", err))
-	}
-	measured, err := telemetry.Start(ctx, a.getenv("INTERLOCK_METRICS_ADDR"), "analyst")
-	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	defer func() { _ = measured.Shutdown(context.WithoutCancel(ctx)) }()
 	server := &http.Server{Handler: demoanalyst.New().Handler(), ReadHeaderTimeout: 5 * time.Second}

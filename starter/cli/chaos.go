@@ -27,6 +27,8 @@ func (a *app) chaos() *cobra.Command {
 role, and sends proposals through it while the exchange misbehaves, workers are
 killed and frozen, workflows are reset, terminated and deleted, and database,
 Temporal and exchange are killed; Temporal is also set back to an older copy.
+A forger who reaches Temporal and nothing else calls our activities, answers for
+them, starts our workflows and sends them what nobody wrote.
 When all is calm again and has settled, an independent checker compares the
 exchange's ledger with our tables and audit, and both with what a webhook heard
 that is told everything and fails one time in five.
@@ -101,7 +103,7 @@ func (a *app) campaign(ctx context.Context, s chaos.Settings, keep bool) (report
 	fmt.Fprintf(a.progress, "seed %d: bringing up a stack in %s\n", s.Seed, dir)
 	up, err := a.chaosStack(ctx, dir, s)
 	if err != nil {
-		return report, errors.Join(unavailable(err), os.RemoveAll(dir))
+		return report, errors.Join(unavailable(err), a.leave(ctx, dir))
 	}
 	report, err = a.breakStack(ctx, up, dir, chaos.NewPlan(s))
 	err = errors.Join(err, up.Abandon())
@@ -111,6 +113,16 @@ func (a *app) campaign(ctx context.Context, s chaos.Settings, keep bool) (report
 		return report, err
 	}
 	return report, errors.Join(err, os.RemoveAll(dir))
+}
+
+// leave removes the folder of a stack that did not come up, unless its logs may
+// say why.
+func (a *app) leave(ctx context.Context, dir string) error {
+	if ctx.Err() != nil { // interrupted
+		return os.RemoveAll(dir)
+	}
+	fmt.Fprintln(a.progress, "the state is kept in", dir)
+	return nil
 }
 
 // chaosStack hears of no environment but paths, so that it can touch nothing

@@ -13,11 +13,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"interlock/internal/devstack/devtest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"starter": func() { os.Exit(Main()) }})
+	testscript.Main(servers{m}, map[string]func(){"starter": func() { os.Exit(Main()) }})
 }
+
+// servers are the tests with the databases that some of them need.
+type servers struct{ m *testing.M }
+
+func (s servers) Run() int { return devtest.Run(s.m) }
 
 func TestScripts(t *testing.T) {
 	t.Parallel()

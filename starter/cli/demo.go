@@ -95,7 +95,7 @@ func (a *app) ownStack(ctx context.Context) (demo.Stack, func() error, error) {
 		Dir: dir, Config: cfg, Getenv: a.pathsOnly, Self: self, Progress: a.progress, NoScans: true, Workers: map[config.Role]int{config.Scans: 2},
 	})
 	if err != nil {
-		return demo.Stack{}, nil, errors.Join(unavailable(err), remove())
+		return demo.Stack{}, nil, errors.Join(unavailable(err), a.leave(ctx, dir))
 	}
 	stop := func() error { return errors.Join(up.Stop(), remove()) }
 	s, err := describe(ctx, dir, up.URLs())

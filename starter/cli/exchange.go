@@ -5,16 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"interlock/internal/paper"
-	"interlock/internal/telemetry"
 )
 
 // exchangeFlags are the settings of a paper exchange.
@@ -83,19 +80,15 @@ func (a *app) runExchange(ctx context.Context, f exchangeFlags) error {
 	if err != nil {
 		return ends(exitUsage, err)
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(f.port)))
+	listener, measured, err := a.open(ctx, f.port, "exchange")
 	if err != nil {
-		return unavailable(fmt.Errorf("--port: %w", err))
+		return err
 	}
+	defer func() { _ = measured.Shutdown(context.WithoutCancel(ctx)) }()
 	if len(cfg.Keys) == 0 {
 		cfg.Keys = []paper.Key{paper.NewKey("paper", paper.View, paper.Trade)}
 		fmt.Fprintf(a.out, "BITVAVO_TRADE_KEY=%s\nBITVAVO_TRADE_SECRET=%s\n", cfg.Keys[0].Key, cfg.Keys[0].Secret)
 	}
-	measured, err := telemetry.Start(ctx, a.getenv("INTERLOCK_METRICS_ADDR"), "exchange")
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	defer func() { _ = measured.Shutdown(context.WithoutCancel(ctx)) }()
 	exchange, err := paper.New(cfg)
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -11,10 +11,31 @@ import (
 
 	"interlock/internal/postgres"
 	"interlock/internal/trade"
+	"interlock/migrations"
 )
 
-// operate does something with the operator's login to the database.
+// operate does something with the operator's login to the database, if its
+// schema serves this program.
 func (a *app) operate(ctx context.Context, do func(*postgres.Store) error) error {
+	return a.operateAnyway(ctx, func(store *postgres.Store) error {
+		if err := served(ctx, store); err != nil {
+			return err
+		}
+		return do(store)
+	})
+}
+
+// served refuses a database whose schema does not serve this program.
+func served(ctx context.Context, store *postgres.Store) error {
+	version, oldest, err := store.Schema(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	return ends(exitFailed, migrations.Serves(version, oldest))
+}
+
+// operateAnyway asks for no schema version.
+func (a *app) operateAnyway(ctx context.Context, do func(*postgres.Store) error) error {
 	url, err := a.operatorURL()
 	if err != nil {
 		return err
@@ -90,7 +111,7 @@ asking again continues to watch.`,
 			if err := errors.Join(c.check(), oneHalt(reducing, cancelOpen)); err != nil {
 				return err
 			}
-			return a.operate(ctx, func(store *postgres.Store) error {
+			return a.operateAnyway(ctx, func(store *postgres.Store) error { // stopping is tried whatever the schema
 				if cancelOpen {
 					if err := store.HaltAndCancel(ctx, c.account, c.actor, c.reason); err != nil {
 						return err

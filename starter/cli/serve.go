@@ -16,15 +16,18 @@ import (
 	"interlock/internal/api"
 	"interlock/internal/config"
 	"interlock/internal/identity"
+	"interlock/internal/listen"
 	"interlock/internal/postgres"
 	"interlock/internal/telemetry"
+	"interlock/migrations"
 )
 
 func (a *app) serve() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Serve the HTTP API", Args: cobra.NoArgs,
 		Long: `Serves the HTTP API on INTERLOCK_API_ADDR (default ` + config.DefaultAPIAddr + `), with
-DATABASE_URL, TEMPORAL_* and INTERLOCK_METRICS_ADDR. It holds no exchange key.
+DATABASE_URL, TEMPORAL_*, INTERLOCK_METRICS_ADDR and INTERLOCK_ADDRESS_FILE. It
+holds no exchange key.
 Beside tokens it believes JWTs of one issuer, when INTERLOCK_JWT_SECRET or
 INTERLOCK_JWKS_URL, and INTERLOCK_JWT_ISSUER, say so.`,
 		RunE: a.does(func(ctx context.Context, _ []string) error { return a.runServe(ctx) }),
@@ -37,7 +40,11 @@ func (a *app) runServe(ctx context.Context) error {
 		return ends(exitUsage, err)
 	}
 	log := telemetry.Logger(os.Stderr, "interlock-api")
-	measured, err := telemetry.Start(ctx, cfg.MetricsAddr, "interlock-api")
+	book, err := listen.In(cfg.AddressFile)
+	if err != nil {
+		return err
+	}
+	measured, err := a.measure(ctx, book, cfg.MetricsAddr, "interlock-api")
 	if err != nil {
 		return err
 	}
@@ -47,6 +54,9 @@ func (a *app) runServe(ctx context.Context) error {
 		return unavailable(err)
 	}
 	defer store.Close()
+	if err := served(ctx, store); err != nil {
+		return err
+	}
 	options := cfg.Temporal
 	options.MetricsHandler, options.Logger = measured.Handler(), log
 	// A lazy client: a Temporal that is down is 503, not a process that ends.
@@ -59,8 +69,31 @@ func (a *app) runServe(ctx context.Context) error {
 		Store: store, Temporal: api.NewExecutor(temporal), Metrics: measured.Metrics(), Log: log,
 		JWTs: believed(cfg.JWT), RPS: float64(cfg.RPS), FailuresPerMinute: cfg.Failures, Origins: cfg.Origins,
 	})
-	return serveHTTP(ctx, api.NewServer(cfg.Addr, handler), log)
+	listener, err := book.Listen(ctx, listen.HTTP, cfg.Addr)
+	if err != nil {
+		return unavailable(fmt.Errorf("INTERLOCK_API_ADDR: %w", err))
+	}
+	if err := book.Tell(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return serveOnSchema(ctx, store, func(ctx context.Context) error { return serveHTTP(ctx, api.NewServer(handler), listener, log) })
 }
+
+// serveOnSchema serves until ctx ends, or the schema no longer serves this
+// program.
+func serveOnSchema(ctx context.Context, store *postgres.Store, serve func(context.Context) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() { end(migrations.Watch(ctx, schemaEvery, store.Schema)) }()
+	err := serve(ctx)
+	if moved := context.Cause(ctx); errors.Is(moved, migrations.ErrOtherSchema) {
+		return ends(exitFailed, moved)
+	}
+	return err
+}
+
+// schemaEvery is how soon somebody's migration is noticed.
+const schemaEvery = 15 * time.Second
 
 // believed is nil when no JWT is.
 func believed(j config.JWT) api.Tokens {
@@ -77,11 +110,7 @@ func believed(j config.JWT) api.Tokens {
 // longest execute.
 const farewell = 20 * time.Second
 
-func serveHTTP(ctx context.Context, server *http.Server, log *slog.Logger) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", server.Addr)
-	if err != nil {
-		return unavailable(fmt.Errorf("INTERLOCK_API_ADDR: %w", err))
-	}
+func serveHTTP(ctx context.Context, server *http.Server, listener net.Listener, log *slog.Logger) error {
 	log.Info("serving", "address", listener.Addr().String())
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
+	"interlock/internal/api"
 	"interlock/internal/trade"
 )
 
-var web = &http.Client{Timeout: 60 * time.Second}
+var web = &http.Client{Timeout: 2 * time.Minute}
 
 // reply is an answer of the API.
 type reply struct {
@@ -20,14 +22,37 @@ type reply struct {
 	body   []byte
 	code   string
 	blocks []trade.Block
+	later  string // what became of it after this answer
 }
 
 // String is the status, and why.
 func (r reply) String() string {
 	if r.code == "" {
-		return fmt.Sprint(r.status)
+		return fmt.Sprint(r.status) + r.later
 	}
 	return fmt.Sprintf("%d %s", r.status, r.code)
+}
+
+// executed reports whether the request was answered by the order's end, or its
+// end came after the answer.
+func (r reply) executed() bool { return r.status == http.StatusOK || r.later != "" }
+
+// kind is the answer, in which it does not matter when the end came.
+func (r reply) kind() string {
+	if r.executed() {
+		return fmt.Sprint(http.StatusOK)
+	}
+	return r.String()
+}
+
+// early is an answer about the machine instead of the proposal: it was too busy
+// for a verdict, or for an attempt in time. Nothing has traded, and nothing
+// will; the same may be asked again.
+func (r reply) early() bool {
+	return slices.Contains([]string{
+		api.WorkflowsUnavailable, api.DatabaseUnavailable, string(trade.RequestTooLate), string(trade.ExchangeUnavailable),
+		string(trade.ClockSkew), string(trade.PriceStale),
+	}, r.code)
 }
 
 // blockedBy reports whether the reply is a block that names this code, first or
@@ -123,7 +148,7 @@ func (e exchange) loseReply(ctx context.Context) error {
 
 // repair takes delays and faults away, also after the scenario's time is over.
 func (e exchange) repair(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	if err := e.delay(ctx, 0); err != nil {
 		return err

@@ -34,7 +34,7 @@ var replyLost = scenario{
 		}
 		n, err := u.ordersOf(ctx, id)
 		return words(answer.String(), "found and EXECUTED", "again "+again.String(), orders(n)),
-			(answer.status == 200 || answer.status == 202) && again.status == 409 && n == 1, err
+			answer.executed() && again.status == 409 && n == 1, err
 	},
 }
 
@@ -55,7 +55,10 @@ var workerKilled = scenario{
 			r, _ := u.execute(ctx, id, nil) // a lost answer is no answer
 			answered <- r
 		}()
-		if err := until(ctx, func() (bool, error) { n, err := u.ordersOf(ctx, id); return n > 0, err }); err != nil {
+		if err := until(ctx, func() (string, error) {
+			n, err := u.ordersOf(ctx, id)
+			return unless(n > 0, "no order of %s at the exchange", id), err
+		}); err != nil {
 			return "", false, err
 		}
 		if err := k.Kill(stack.WorkerName("orders", 1)); err != nil {
@@ -66,7 +69,7 @@ var workerKilled = scenario{
 			return answer.String(), false, err
 		}
 		n, err := u.ordersOf(ctx, id)
-		return words(answer.String()+" meanwhile", "found and EXECUTED", orders(n)), (answer.status == 200 || answer.status == 202) && n == 1, err
+		return words(answer.String()+" meanwhile", "found and EXECUTED", orders(n)), answer.executed() && n == 1, err
 	},
 }
 

@@ -52,9 +52,9 @@ func scenarios() []scenario {
 	}
 }
 
-// patience bounds one scenario. The longest waits for an activity's time-out
+// scenarioTimeout bounds one scenario. The longest waits for an activity's time-out
 // and then for the looks.
-const patience = 2 * time.Minute
+const scenarioTimeout = 10 * time.Minute
 
 // Run tries every guarantee on the stack. Progress gets a line for each. Every
 // guarantee has a user of its own, so that they do not disturb each other.
@@ -88,7 +88,7 @@ func verdict(held bool) string {
 }
 
 func (k *kit) try(ctx context.Context, c scenario) Guarantee {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, scenarioTimeout)
 	defer cancel()
 	g := Guarantee{ID: c.id, Name: c.name, Did: c.did}
 	saw, held, err := c.try(ctx, k)

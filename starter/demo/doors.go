@@ -91,7 +91,7 @@ var signalWithoutActor = scenario{
 
 // audited waits until the audit holds so many events of a kind.
 func (k *kit) audited(ctx context.Context, id, kind string, want int) error {
-	return until(ctx, func() (bool, error) {
+	return until(ctx, func() (string, error) {
 		events, err := k.store.AuditOf(ctx, id)
 		found := 0
 		for _, e := range events {
@@ -99,7 +99,7 @@ func (k *kit) audited(ctx context.Context, id, kind string, want int) error {
 				found++
 			}
 		}
-		return found >= want, err
+		return unless(found >= want, "%d of %d events %s of %s in the audit", found, want, kind, id), err
 	})
 }
 
@@ -152,7 +152,7 @@ var foreignKeyRefused = scenario{
 // refuses starts a worker that would have everything it needs but for one key
 // too many, and reports whether it ended over that.
 func (k *kit) refuses(ctx context.Context, role, key string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	worker := exec.CommandContext(ctx, k.Worker, "--role", role)
 	worker.Env = []string{

@@ -3,8 +3,8 @@ package demo
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -133,13 +133,46 @@ func (u *user) proposeUntil(ctx context.Context, side trade.Side, expires *time.
 	return body["id"].(string), err
 }
 
-// execute asks for a proposal to be executed; more is added to the body.
-func (u *user) execute(ctx context.Context, id string, more map[string]any) (reply, error) {
+// execute asks for a proposal to be executed until the answer is about the
+// proposal; more is added to the body. A claim that is still open when it is
+// answered is followed to its end: what failed because no attempt could begin
+// in time is asked again.
+func (u *user) execute(ctx context.Context, id string, more map[string]any) (r reply, err error) {
 	body := map[string]any{"proposalId": id}
 	for name, value := range more {
 		body[name] = value
 	}
-	return u.ask(ctx, "POST", "/api/trading/execute", body)
+	err = until(ctx, func() (missing string, err error) {
+		if r, err = u.ask(ctx, "POST", "/api/trading/execute", body); err != nil {
+			return "", err
+		}
+		if r.early() {
+			return "an answer about " + id + ": " + r.String(), nil
+		}
+		if r.status != http.StatusAccepted {
+			return "", nil
+		}
+		end, err := u.ended(ctx, id)
+		switch end {
+		case trade.Executed:
+			r.later = ", then EXECUTED"
+		case trade.Failed:
+			missing = id + " to be attempted in time: it is FAILED"
+		}
+		return missing, err
+	})
+	return r, err
+}
+
+// ended waits until a claim is no longer carried out.
+func (u *user) ended(ctx context.Context, id string) (end trade.Status, err error) {
+	err = until(ctx, func() (missing string, err error) {
+		if end, err = u.status(ctx, id); end.Claimed() {
+			missing = "the end of " + id + ": it is " + string(end)
+		}
+		return missing, err
+	})
+	return end, err
 }
 
 // status reads where a proposal is in its life.
@@ -154,16 +187,10 @@ func (u *user) status(ctx context.Context, id string) (trade.Status, error) {
 
 // becomes waits until a proposal has the status.
 func (u *user) becomes(ctx context.Context, id string, want trade.Status) error {
-	var last trade.Status
-	err := until(ctx, func() (bool, error) {
+	return until(ctx, func() (string, error) {
 		now, err := u.status(ctx, id)
-		last = now
-		return now == want, err
+		return unless(now == want, "%s is %s, not %s", id, now, want), err
 	})
-	if err != nil {
-		return fmt.Errorf("%s is %s, not %s: %w", id, last, want, err)
-	}
-	return nil
 }
 
 // ordersOf counts the orders of proposals at the exchange. The client order ID
@@ -193,20 +220,37 @@ func (u *user) traded(ctx context.Context, side trade.Side, age time.Duration) e
 	return err
 }
 
-// until asks ten times a second until done, an error, or the end of ctx.
-func until(ctx context.Context, ask func() (done bool, err error)) error {
+// until asks ten times a second until nothing is missing, an error, or the end
+// of ctx, and then says what was missing.
+func until(ctx context.Context, ask func() (missing string, err error)) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	last := "nothing was answered"
 	for {
-		if done, err := ask(); done || err != nil {
+		missing, err := ask()
+		switch {
+		case err == nil && missing == "":
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("waited in vain: %s", last) // the question was cut short
+		case err != nil:
 			return err
 		}
+		last = missing
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return errors.New("waited in vain")
+			return fmt.Errorf("waited in vain: %s", last)
 		}
 	}
+}
+
+// unless is what is missing, for until.
+func unless(done bool, missing string, args ...any) string {
+	if done {
+		return ""
+	}
+	return fmt.Sprintf(missing, args...)
 }
 
 func orders(n int) string {

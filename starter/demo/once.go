@@ -27,7 +27,7 @@ var executedOnce = scenario{
 			return "", false, err
 		}
 		n, err := u.ordersOf(ctx, id)
-		return words(first.String(), second.String(), orders(n)), first.status == 200 && second.status == 409 && n == 1, err
+		return words(first.String(), second.String(), orders(n)), first.executed() && second.status == 409 && n == 1, err
 	},
 }
 
@@ -53,7 +53,7 @@ func (u *user) together(ctx context.Context, n int, id func(int) string) (map[st
 			r, err := u.execute(ctx, id(i), nil)
 			mu.Lock()
 			defer mu.Unlock()
-			counts[r.String()]++
+			counts[r.kind()]++
 			if err != nil {
 				failed = err
 			}
@@ -84,7 +84,7 @@ var executedByFifty = scenario{
 			return "", false, err
 		}
 		n, err := u.ordersOf(ctx, id)
-		won, lost := counts["200"]+counts["202"], counts["409 PROPOSAL_CLOSED"]
+		won, lost := counts["200"], counts["409 PROPOSAL_CLOSED"]
 		return fmt.Sprintf("%d won, %d times 409, %s", won, lost, orders(n)), won == 1 && lost == 49 && n == 1, err
 	},
 }
@@ -109,7 +109,7 @@ var limitedTogether = scenario{
 			return "", false, err
 		}
 		n, err := u.ordersOf(ctx, ids...)
-		won, blocked := counts["200"]+counts["202"], counts["400 HOURLY_LIMIT_REACHED"]
+		won, blocked := counts["200"], counts["400 HOURLY_LIMIT_REACHED"]
 		return fmt.Sprintf("%d executed, %d times HOURLY_LIMIT_REACHED, %s", won, blocked, orders(n)),
 			won == limit && blocked == proposals-limit && n == limit, err
 	},
@@ -130,7 +130,10 @@ var forgottenByTemporal = scenario{
 		if err := k.temporal(ctx, "workflow", "delete", "--workflow-id", id); err != nil {
 			return "", false, err
 		}
-		err = until(ctx, func() (bool, error) { return k.temporal(ctx, "workflow", "describe", "--workflow-id", id) != nil, nil })
+		err = until(ctx, func() (string, error) {
+			gone := k.temporal(ctx, "workflow", "describe", "--workflow-id", id) != nil
+			return unless(gone, "Temporal still has workflow %s", id), nil
+		})
 		if err != nil {
 			return "", false, err
 		}
@@ -139,7 +142,7 @@ var forgottenByTemporal = scenario{
 			return "", false, err
 		}
 		n, err := u.ordersOf(ctx, id)
-		return words(once.String(), again.String(), orders(n)), once.status == 200 && again.status == http.StatusConflict && n == 1, err
+		return words(once.String(), again.String(), orders(n)), once.executed() && again.status == http.StatusConflict && n == 1, err
 	},
 }
 

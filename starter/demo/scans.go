@@ -75,7 +75,10 @@ func scanned(runs []run) (n int) {
 // its runs when none is open any more. Paused is not what its model was asked
 // for, so such a due time is left out.
 func (j scanJob) runsOf(ctx context.Context, due int) (runs []run, err error) {
-	err = until(ctx, func() (bool, error) { runs, err = j.runs(ctx); return scanned(runs) >= due, err })
+	err = until(ctx, func() (string, error) {
+		runs, err = j.runs(ctx)
+		return unless(scanned(runs) >= due, "%d of %d due times were scanned; they are %v", scanned(runs), due, runs), err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +89,10 @@ func (j scanJob) runsOf(ctx context.Context, due int) (runs []run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = until(ctx, func() (bool, error) { runs, err = j.runs(ctx); return closed(runs), err })
+	err = until(ctx, func() (string, error) {
+		runs, err = j.runs(ctx)
+		return unless(closed(runs), "a scan is open; they are %v", runs), err
+	})
 	return runs, err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -31,16 +30,14 @@ func (s *Stack) startAnalyst(ctx context.Context) error {
 	if s.ownModel() {
 		return nil
 	}
-	port, err := devstack.FreePort()
-	if err != nil {
-		return err
-	}
-	base := "http://" + loopback(port)
-	s.info.URLs[Analyst] = base + "/v1"
-	return s.start(ctx, devstack.Child{
-		Name: "analyst", Path: s.opts.Self, Args: []string{"analyst", "--port", strconv.Itoa(port)}, Env: s.inherited(),
-		Ready: func(ctx context.Context) error { return answers(ctx, base+"/v1/models") },
+	at, err := s.start(ctx, devstack.Child{
+		Name: "analyst", Path: s.opts.Self, Args: []string{"analyst", "--port", "0"}, Env: s.inherited(),
+		Ready: answersAt("/v1/models"),
 	})
+	if err == nil {
+		s.info.URLs[Analyst] = "http://" + at + "/v1"
+	}
+	return err
 }
 
 // modelEnv is what role scans may know of the model. A key stays in its file.

@@ -1,23 +1,53 @@
 package stack
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strconv"
+	"syscall"
 
 	"interlock/internal/devstack"
 )
 
-// pick turns a wish for a port into one: 0 and a taken usual one become any
-// free port, any other is taken as it is.
-func pick(wish, usual int) (int, error) {
-	switch {
-	case wish == Usual && free(usual):
-		return usual, nil
-	case wish == Usual || wish == 0:
-		return devstack.FreePort()
+// What ports are for, as errors say it.
+const (
+	forAPI      = "the HTTP API (--api-port)"
+	forTemporal = "Temporal (--temporal-port)"
+	forUI       = "the Temporal Web UI (--ui-port)"
+	forExchange = "the paper exchange (--exchange-port)"
+)
+
+// wished are the ports to try for a wish, one after the other: one that was
+// asked for and no other, or the usual one and then any that is free, which is
+// 0.
+func wished(wish, usual int) []int {
+	if wish == Usual {
+		return []int{usual, 0}
 	}
-	return wish, nil
+	return []int{wish}
+}
+
+// startOn starts what child makes of a port that is wished for, and returns
+// where it listens. The child itself binds the port and tells it: nobody can
+// take it in between.
+func (s *Stack) startOn(ctx context.Context, wish, usual int, purpose string, child func(port int) devstack.Child) (at string, err error) {
+	ports := wished(wish, usual)
+	for i, port := range ports {
+		at, err = s.start(ctx, child(port))
+		if port == 0 || !errors.Is(err, syscall.EADDRINUSE) {
+			return at, err
+		}
+		err = &devstack.PortTakenError{Port: port, For: purpose}
+		if i+1 < len(ports) {
+			s.sayGivesWay(port, purpose)
+		}
+	}
+	return "", err
+}
+
+func (s *Stack) sayGivesWay(port int, purpose string) {
+	s.sayf("port %d for %s is taken by another program; a free one is used", port, purpose)
 }
 
 // checkPorts finds a port that was asked for and is taken before anything
@@ -28,8 +58,7 @@ func (s *Stack) checkPorts() error {
 		wish int
 		what string
 	}{
-		{s.opts.APIPort, "the HTTP API (--api-port)"}, {s.opts.TemporalPort, "Temporal (--temporal-port)"},
-		{s.opts.UIPort, "the Temporal Web UI (--ui-port)"}, {s.opts.ExchangePort, "the paper exchange (--exchange-port)"},
+		{s.opts.APIPort, forAPI}, {s.opts.TemporalPort, forTemporal}, {s.opts.UIPort, forUI}, {s.opts.ExchangePort, forExchange},
 	} {
 		if p.wish > 0 && !free(p.wish) {
 			errs = append(errs, &devstack.PortTakenError{Port: p.wish, For: p.what})

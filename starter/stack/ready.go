@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +16,7 @@ import (
 // readyWithin is how long the first prices and the first comparison with the
 // exchange may take, besides what an account that is older than this start of
 // the database must wait.
-const readyWithin = 90 * time.Second
+const readyWithin = 5 * time.Minute
 
 // firstExecuteSQL is what preflight would otherwise block the first proposal
 // for: old prices, an unmeasured clock, and no comparison by this database, or
@@ -29,11 +30,11 @@ const firstExecuteSQL = `
 
 // awaitReady returns when the first proposal can be executed.
 func (s *Stack) awaitReady(ctx context.Context) error {
-	patience, err := s.readyPatience(ctx)
+	timeout, err := s.readyTimeout(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	bound, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.info.URLs[Database])
 	if err != nil {
@@ -42,26 +43,42 @@ func (s *Stack) awaitReady(ctx context.Context) error {
 	defer conn.Close(context.WithoutCancel(ctx))
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
-		missing := s.missing(ctx, conn)
+		missing := s.missing(bound, conn)
 		if missing == nil {
 			return nil
 		}
+		if last == nil || bound.Err() == nil {
+			last = missing
+		}
 		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not ready in %s: %w; the logs are in %s/logs", patience, missing, s.opts.Dir)
+		case <-bound.Done():
+			return s.notReady(timeout, last)
+		case <-done(s.postgres): // nobody starts it again before everything is up
+			return fmt.Errorf("PostgreSQL %w", s.postgres.Ended())
+		case <-done(s.server):
+			return fmt.Errorf("temporal %w", s.server.Ended())
 		case <-tick.C:
 		}
 	}
 }
 
-func (s *Stack) readyPatience(ctx context.Context) (patience time.Duration, err error) {
+// notReady says what was missing at the end, and which process may be why.
+func (s *Stack) notReady(timeout time.Duration, missing error) error {
+	if unrest := s.children.Unrest(); unrest != "" {
+		return fmt.Errorf("not ready in %s: %w; %s", timeout, missing, unrest)
+	}
+	return fmt.Errorf("not ready in %s: %w; the logs are in %s", timeout, missing, filepath.Join(s.opts.Dir, "logs"))
+}
+
+func (s *Stack) readyTimeout(ctx context.Context) (timeout time.Duration, err error) {
 	err = s.operate(ctx, func(store *postgres.Store) error {
 		account, err := store.Account(ctx, s.opts.Config.Account)
-		patience = readyWithin + trade.AccessWindow + account.ReadLag
+		timeout = readyWithin + trade.AccessWindow + account.ReadLag
 		return err
 	})
-	return patience, err
+	return timeout, err
 }
 
 // missing is what the first execute would be blocked for; nil means nothing.

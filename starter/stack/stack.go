@@ -127,12 +127,12 @@ func (s *Stack) Wait(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-done(s.postgres):
-			s.sayf("PostgreSQL ended; starting it again")
+			s.sayf("PostgreSQL %v; starting it again", s.postgres.Ended())
 			if err := s.postgres.Restart(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
 		case <-done(s.server):
-			s.sayf("Temporal ended; starting it again")
+			s.sayf("Temporal %v; starting it again", s.server.Ended())
 			if err := s.server.Restart(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}

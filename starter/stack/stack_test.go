@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,32 +118,6 @@ func TestUnreadableSecretsAreNotReplaced(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "{half", string(text))
-}
-
-func TestTakenUsualPortGivesWay(t *testing.T) {
-	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer taken.Close()
-	port := taken.Addr().(*net.TCPAddr).Port
-	other, err := pick(Usual, port)
-	require.NoError(t, err)
-	require.NotEqual(t, port, other)
-	wished, err := pick(port, 1)
-	require.NoError(t, err)
-	require.Equal(t, port, wished, "a port that was asked for is not silently another")
-}
-
-func TestKeptExchangePortIsNotSilentlyAnother(t *testing.T) {
-	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer taken.Close()
-	s := prepared(t, nil)
-	s.opts.ExchangePort = Usual
-	s.secrets.ExchangePort = taken.Addr().(*net.TCPAddr).Port
-	var portTaken *devstack.PortTakenError
-	require.ErrorAs(t, s.keepExchangePort(), &portTaken)
 }
 
 func TestExamplePolicyIsOne(t *testing.T) {

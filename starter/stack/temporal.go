@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -52,17 +53,9 @@ func (s *Stack) startTemporalServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	port, err := pick(s.opts.TemporalPort, usualTemporalPort)
-	if err != nil {
-		return err
-	}
-	ui, err := pick(s.opts.UIPort, usualUIPort)
-	if err != nil {
-		return err
-	}
-	server, err := devstack.StartTemporal(ctx, devstack.TemporalConfig{
-		Path: binary, DBFile: filepath.Join(s.opts.Dir, "temporal", "temporal.db"), Port: port, UIPort: ui,
-		SearchAttributes: workflows.SearchAttributes(), Log: filepath.Join(s.opts.Dir, "logs", "temporal.log"),
+	server, err := s.temporalOn(ctx, devstack.TemporalConfig{
+		Path: binary, DBFile: filepath.Join(s.opts.Dir, "temporal", "temporal.db"), SearchAttributes: workflows.SearchAttributes(),
+		Log: filepath.Join(s.opts.Dir, "logs", "temporal.log"), Progress: s.opts.Progress,
 	})
 	if err != nil {
 		return err
@@ -71,6 +64,28 @@ func (s *Stack) startTemporalServer(ctx context.Context) error {
 	s.stops = append(s.stops, server.Stop)
 	s.info.URLs[WebUI], s.info.URLs[CLI] = server.UIURL(), binary
 	return nil
+}
+
+// temporalOn starts the server on the wished ports. A usual one that is taken
+// gives way to a free one.
+func (s *Stack) temporalOn(ctx context.Context, cfg devstack.TemporalConfig) (*devstack.Temporal, error) {
+	cfg.Port, cfg.UIPort = wished(s.opts.TemporalPort, usualTemporalPort)[0], wished(s.opts.UIPort, usualUIPort)[0]
+	for {
+		server, err := devstack.StartTemporal(ctx, cfg)
+		var taken *devstack.PortTakenError
+		switch {
+		case !errors.As(err, &taken):
+			return server, err
+		case taken.Port == cfg.Port && s.opts.TemporalPort == Usual:
+			cfg.Port = 0
+			s.sayGivesWay(taken.Port, forTemporal)
+		case taken.Port == cfg.UIPort && s.opts.UIPort == Usual:
+			cfg.UIPort = 0
+			s.sayGivesWay(taken.Port, forUI)
+		default:
+			return nil, err
+		}
+	}
 }
 
 // passedOn is what children get of our own environment: nothing that could be

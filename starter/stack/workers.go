@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"interlock/internal/config"
 	"interlock/internal/devstack"
+	"interlock/internal/listen"
 	"interlock/workflows"
 )
 
@@ -50,10 +52,11 @@ func (s *Stack) startWorker(ctx context.Context, binary string, role config.Role
 	if err != nil {
 		return err
 	}
-	return s.start(ctx, devstack.Child{
-		Name: name, Path: binary, Args: []string{"--role", string(role)}, Env: env, Grace: drain, ReadyWithin: time.Minute,
-		Ready: func(ctx context.Context) error { return s.polls(ctx, name, s.queues(role)) },
+	_, err = s.start(ctx, devstack.Child{
+		Name: name, Path: binary, Args: []string{"--role", string(role)}, Env: env, Grace: drain, ReadyWithin: 3 * time.Minute,
+		Ready: func(ctx context.Context, _ listen.Addresses) error { return s.polls(ctx, name, s.queues(role)) },
 	})
+	return err
 }
 
 func (s *Stack) workerEnv(role config.Role) ([]string, error) {
@@ -169,10 +172,11 @@ func WorkerBinary(ctx context.Context, self string, progress io.Writer) (string,
 		return "", fmt.Errorf("build the worker: %w", err)
 	}
 	target := filepath.Join(cache, "interlock", "bin", "interlock-worker-"+strings.ReplaceAll(strings.Trim(root, "/"), "/", "-"))
+	var said bytes.Buffer
 	build := exec.CommandContext(ctx, "go", "build", "-o", target, "./worker")
-	build.Dir, build.Stderr = root, progress
+	build.Dir, build.Stderr = root, io.MultiWriter(progress, &said)
 	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("build the worker in %s: %w", root, err)
+		return "", fmt.Errorf("build the worker in %s: %w: %s", root, err, devstack.LastWords(said.Bytes()))
 	}
 	return target, nil
 }

@@ -42,7 +42,16 @@ func (r *Reader) Time(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return time.UnixMilli(int64(reply.Time)).UTC(), nil
+	return instant("time", int64(reply.Time))
+}
+
+// instant refuses what cannot be milliseconds of this century.
+func instant(field string, ms int64) (time.Time, error) {
+	const year2001, year2100 = 1e12, 4.1e12
+	if ms < year2001 || ms > year2100 {
+		return time.Time{}, fmt.Errorf("%s: %d is not a time in milliseconds: %w", field, ms, ErrUnavailable)
+	}
+	return time.UnixMilli(ms).UTC(), nil
 }
 
 // Prices reads the last price of every market. A market without a usable price
@@ -118,7 +127,11 @@ func (r *Reader) Candles(ctx context.Context, market trade.Market, interval stri
 func candles(what string, rows []bitvavo.Candle) ([]Candle, error) {
 	series := make([]Candle, 0, len(rows))
 	for _, row := range rows {
-		c := Candle{At: time.UnixMilli(int64(row.Timestamp)).UTC()}
+		at, err := instant("timestamp", int64(row.Timestamp))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		c := Candle{At: at}
 		for _, field := range []struct {
 			name, text string
 			into       *decimal.Decimal

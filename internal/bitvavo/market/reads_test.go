@@ -72,7 +72,7 @@ func TestCandleArgumentsCannotSmuggleParameters(t *testing.T) {
 // panic.
 func TestOddCandlesAreAnError(t *testing.T) {
 	for _, body := range []string{`[["1548172560000","3","4","2","3.5","10"]]`, `[[1548172560000,3,4,2,3.5,10]]`, `[[1548172560000]]`, `[null]`, `[5]`, `[{}]`,
-		`[[1548172560000,"3","4","2","NaN","10"]]`} {
+		`[[1548172560000,"3","4","2","NaN","10"]]`, `[[1548172560000000,"3","4","2","3.5","10"]]`, `[[1548172560,"3","4","2","3.5","10"]]`} {
 		v := newVenue(t)
 		v.on("/v2/BTC-EUR/candles", says(200, body))
 		_, err := v.reader.Candles(t.Context(), "BTC-EUR", "1m", 1)

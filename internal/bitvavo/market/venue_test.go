@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+
+	"interlock/internal/leaktest"
+	"interlock/internal/listen/listentest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const (
 	testKey    = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -42,7 +44,7 @@ func newVenue(t *testing.T) *venue {
 
 func newReader(t *testing.T, base string) *Reader {
 	t.Helper()
-	r, err := New(Config{URL: base, Key: testKey, Secret: testSecret, Timeout: 5 * time.Second})
+	r, err := New(Config{URL: base, Key: testKey, Secret: testSecret, Timeout: 5 * time.Minute})
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	return r
@@ -83,10 +85,7 @@ func says(status int, body string) http.HandlerFunc {
 // deadAddress is a base URL where nobody listens.
 func deadAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return "http://" + listener.Addr().String() + "/v2"
+	return "http://" + listentest.Refusing(t) + "/v2"
 }
 
 // droppingAddress is a base URL whose connections end as soon as they begin.

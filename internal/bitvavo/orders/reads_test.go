@@ -2,6 +2,8 @@ package orders
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -166,5 +168,21 @@ func TestAbsurdNumbersAreRefused(t *testing.T) {
 		v.on("GET /v2/balance", says(200, `[{"symbol":"EUR","available":`+text+`,"inOrder":"0"}]`))
 		_, err := v.client.Balances(ctx(t))
 		require.Error(t, err, text)
+	}
+}
+
+// A stamp in microseconds or nanoseconds lies in years that JSON and the
+// records have no room for. The order has to be followed and recorded all the
+// same; from when on it counts, the records decide.
+func TestAnOrderWithAnAbsurdStampCanStillBeWrittenDown(t *testing.T) {
+	for _, stamp := range []string{"1548172481125000", "1548172481125000000", "9223372036854775807"} {
+		v := newVenue(t)
+		v.on("GET /v2/order", says(200, fmt.Sprintf(`{"orderId":"o-1","market":"BTC-EUR","side":"buy","status":"filled",
+			"created":%[1]s,"updated":%[1]s,"filledAmount":"1","fills":[{"id":"f","timestamp":%[1]s,"amount":"1","price":"1"}]}`, stamp)))
+		o, err := v.client.Order(ctx(t), "BTC-EUR", "o-1")
+		require.NoError(t, err)
+		_, err = json.Marshal(o)
+		require.NoError(t, err)
+		require.True(t, o.LastFill().After(time.Now()), "it still shows that it is absurd")
 	}
 }

@@ -29,9 +29,17 @@ func (a *amount) UnmarshalJSON(data []byte) error {
 // millis is an instant in Unix milliseconds; zero means absent.
 type millis int64
 
+// latest is the last instant that can be written down: JSON has no fifth digit
+// of a year. A later one is taken for it, so that a wrong stamp keeps no order
+// from being followed and recorded.
+var latest = time.Date(9998, time.December, 31, 0, 0, 0, 0, time.UTC)
+
 func (m millis) time() time.Time {
-	if m <= 0 {
+	switch {
+	case m <= 0:
 		return time.Time{}
+	case int64(m) > latest.UnixMilli():
+		return latest
 	}
 	return time.UnixMilli(int64(m)).UTC()
 }

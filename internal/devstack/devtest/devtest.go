@@ -28,18 +28,48 @@ const (
 
 // shared is what the tests of this process use together.
 var shared struct {
-	mu    sync.Mutex
-	dir   string // empty outside Main
-	stops []func() error
+	mu      sync.Mutex
+	dir     string // empty outside Main
+	stops   []func() error
+	servers []server
+}
+
+// server is one that may end before its time.
+type server interface {
+	Done() <-chan struct{}
+	Ended() error
+}
+
+// watch remembers a server whose end is a reason for others' failures.
+func watch(s server) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	shared.servers = append(shared.servers, s)
+}
+
+// fail ends tb, and says which of the shared servers is gone.
+func fail(tb testing.TB, err error) {
+	tb.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	for _, s := range shared.servers {
+		select {
+		case <-s.Done():
+			tb.Errorf("devtest: the shared %T: %v", s, s.Ended())
+		default:
+		}
+	}
+	tb.Fatalf("devtest: %v", err)
 }
 
 // Main runs the tests, stops what they started, and exits. Call it from
 // TestMain, and nothing after it.
 func Main(m *testing.M) {
-	os.Exit(run(m))
+	os.Exit(Run(m))
 }
 
-func run(m *testing.M) (code int) {
+// Run is Main for a TestMain that has more to do: it returns the exit code.
+func Run(m *testing.M) (code int) {
 	sweep()
 	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", dirPrefix, os.Getpid()))
 	if err == nil {
@@ -110,7 +140,7 @@ func folder(tb testing.TB, kind string) string {
 		err = os.Chmod(dir, reachable)
 	}
 	if err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	tb.Cleanup(func() { _ = os.RemoveAll(dir) }) // what stays goes with the shared folder
 	return dir

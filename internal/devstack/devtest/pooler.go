@@ -10,11 +10,8 @@ import (
 	"interlock/internal/devstack"
 )
 
-// poolerVariable makes a machine without pgbouncer a failure.
-const poolerVariable = "INTERLOCK_REQUIRE_PGBOUNCER"
-
 var pooler = lazily(func(dir string) (*devstack.Pooler, func() error, error) {
-	base, err := server()
+	base, err := database()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -22,7 +19,7 @@ var pooler = lazily(func(dir string) (*devstack.Pooler, func() error, error) {
 	if err := errors.Join(os.Mkdir(home, reachable), os.Chmod(home, reachable)); err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	p, err := devstack.StartPooler(ctx, home, base)
 	if err != nil {
@@ -32,15 +29,15 @@ var pooler = lazily(func(dir string) (*devstack.Pooler, func() error, error) {
 })
 
 // Pooled is direct through a pgbouncer in transaction mode. Without pgbouncer
-// tb is skipped, or fails where INTERLOCK_REQUIRE_PGBOUNCER is set.
+// tb is skipped.
 func Pooled(tb testing.TB, direct string) string {
 	tb.Helper()
 	p, err := pooler()
 	switch {
-	case errors.Is(err, devstack.ErrNoPooler) && os.Getenv(poolerVariable) == "":
-		tb.Skipf("NOT TESTED behind a pooler: %v; install pgbouncer", err)
+	case errors.Is(err, devstack.ErrNoPooler):
+		tb.Skipf("%v: install pgbouncer", err)
 	case err != nil:
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	return p.URL(direct)
 }

@@ -18,30 +18,32 @@ import (
 	"interlock/internal/devstack"
 )
 
-// databaseVariable names a server to use instead of one of our own, by the
+// DatabaseVariable names a server to use instead of one of our own, by the
 // URL of a database whose user may create databases.
-const databaseVariable = "INTERLOCK_TEST_DATABASE_URL"
+const DatabaseVariable = "INTERLOCK_TEST_DATABASE_URL"
 
-const patience = time.Minute
+// timeout bounds what a test waits for; it judges nothing.
+const timeout = 5 * time.Minute
 
-var server = lazily(func(dir string) (string, func() error, error) {
-	if given := os.Getenv(databaseVariable); given != "" {
+var database = lazily(func(dir string) (string, func() error, error) {
+	if given := os.Getenv(DatabaseVariable); given != "" {
 		return given, func() error { return nil }, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	p, err := devstack.StartPostgres(ctx, devstack.PostgresConfig{Dir: filepath.Join(dir, "postgres"), Fast: true})
 	if err != nil {
 		return "", nil, err
 	}
+	watch(p)
 	return p.URL(), p.Stop, nil
 })
 
 func serverURL(tb testing.TB) string {
 	tb.Helper()
-	found, err := server()
+	found, err := database()
 	if err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	return found
 }
@@ -61,7 +63,7 @@ func Database(tb testing.TB, migrate func(ctx context.Context, url string) error
 	tb.Helper()
 	template, err := templateOf(tb, migrate)
 	if err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	return newDatabase(tb, template)
 }
@@ -70,9 +72,9 @@ func Database(tb testing.TB, migrate func(ctx context.Context, url string) error
 // restarted.
 func PrivatePostgres(tb testing.TB) *devstack.Postgres {
 	tb.Helper()
-	p, err := devstack.StartPostgres(tb.Context(), devstack.PostgresConfig{Dir: folder(tb, "postgres"), Fast: true})
+	p, err := devstack.StartPostgres(tb.Context(), devstack.PostgresConfig{Dir: folder(tb, "postgres"), Fast: true, Progress: tb.Output()})
 	if err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	tb.Cleanup(func() {
 		if err := p.Stop(); err != nil {
@@ -93,7 +95,7 @@ func templateOf(tb testing.TB, migrate func(context.Context, string) error) (str
 }
 
 func buildTemplate(base string, migrate func(context.Context, string) error) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	name := "template_" + random()
 	if err := execute(ctx, base, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
@@ -112,10 +114,10 @@ func buildTemplate(base string, migrate func(context.Context, string) error) (st
 func newDatabase(tb testing.TB, template string) string {
 	tb.Helper()
 	base, name := serverURL(tb), "test_"+random()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err := execute(ctx, base, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	tb.Cleanup(func() {
 		if err := drop(base, name); err != nil {
@@ -126,7 +128,7 @@ func newDatabase(tb testing.TB, template string) string {
 }
 
 func drop(base, name string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return execute(ctx, base, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 }

@@ -23,7 +23,7 @@ type Server struct {
 }
 
 var temporal = lazily(func(dir string) (Server, func() error, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	path, err := find(ctx)
 	if err != nil {
@@ -35,6 +35,7 @@ var temporal = lazily(func(dir string) (Server, func() error, error) {
 	if err != nil {
 		return Server{}, nil, err
 	}
+	watch(s)
 	return Server{Address: s.Address(), Namespace: s.Namespace()}, s.Stop, nil
 })
 
@@ -53,7 +54,7 @@ func Temporal(tb testing.TB, attributes map[string]string) Server {
 	tb.Helper()
 	s, err := temporal()
 	if err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	s.register(tb, attributes)
 	return s
@@ -70,7 +71,7 @@ func Namespace(tb testing.TB, attributes map[string]string) Server {
 		Namespace: s.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
 	})
 	if err != nil {
-		tb.Fatalf("devtest: namespace: %v", err)
+		fail(tb, fmt.Errorf("namespace: %w", err))
 	}
 	s.await(tb)
 	s.register(tb, attributes)
@@ -78,8 +79,8 @@ func Namespace(tb testing.TB, attributes map[string]string) Server {
 }
 
 // PrivateTemporal starts a server for tb alone, to be killed, frozen and
-// restarted. Its workflows survive a restart. Path, DBFile and Log of cfg are
-// filled in when empty, and there is no Web UI.
+// restarted. Its workflows survive a restart. Path, DBFile, Log and Progress of
+// cfg are filled in when empty, and there is no Web UI.
 func PrivateTemporal(tb testing.TB, cfg devstack.TemporalConfig) *devstack.Temporal {
 	tb.Helper()
 	dir := folder(tb, "temporal")
@@ -93,9 +94,12 @@ func PrivateTemporal(tb testing.TB, cfg devstack.TemporalConfig) *devstack.Tempo
 		cfg.Log = filepath.Join(dir, "temporal.log")
 	}
 	cfg.UIPort = devstack.Headless
+	if cfg.Progress == nil {
+		cfg.Progress = tb.Output()
+	}
 	s, err := devstack.StartTemporal(tb.Context(), cfg)
 	if err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	tb.Cleanup(func() {
 		if err := s.Stop(); err != nil {
@@ -110,7 +114,7 @@ func TemporalPath(tb testing.TB) string {
 	tb.Helper()
 	path, err := find(tb.Context())
 	if err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 	return path
 }
@@ -128,7 +132,7 @@ func (s Server) Client(tb testing.TB) client.Client {
 		HostPort: s.Address, Namespace: s.Namespace, Logger: quiet{},
 	})
 	if err != nil {
-		tb.Fatalf("devtest: dial Temporal: %v", err)
+		fail(tb, fmt.Errorf("dial Temporal: %w", err))
 	}
 	tb.Cleanup(c.Close)
 	return c
@@ -139,17 +143,17 @@ func (s Server) register(tb testing.TB, attributes map[string]string) {
 	if len(attributes) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), timeout)
 	defer cancel()
 	if err := devstack.RegisterSearchAttributes(ctx, s.Client(tb), s.Namespace, attributes); err != nil {
-		tb.Fatalf("devtest: %v", err)
+		fail(tb, err)
 	}
 }
 
 // await returns when the server's caches know the namespace.
 func (s Server) await(tb testing.TB) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), timeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -166,7 +170,7 @@ func (s Server) await(tb testing.TB) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			tb.Fatalf("devtest: namespace %s: %v", s.Namespace, err)
+			fail(tb, fmt.Errorf("namespace %s is not usable after %s: %w", s.Namespace, timeout, err))
 		}
 	}
 }

@@ -230,15 +230,30 @@ func (c *inquiry) end(x *claim, row AuditRow) {
 	x.outcome = executed
 	e := c.executions[x.execution]
 	x.filled = deal{ref: x.proposal, market: e.Market, asset: baseOf(e.Market), side: e.Side, known: x.at}
-	if o, there := c.orderOf(e); there {
-		x.filled.amount, x.filled.quote, x.filled.at = o.FilledAmount, o.FilledQuote, o.lastFill()
-		return
-	}
+	recorded := x.ended
 	for _, t := range c.r.Trades {
 		if t.ExecutionID != nil && *t.ExecutionID == x.execution && t.Amount != nil && t.AmountQuote != nil {
 			x.filled.amount, x.filled.quote, x.filled.at = *t.Amount, *t.AmountQuote, t.ExecutedAt
+			recorded = t.RecordedAt
 		}
 	}
+	if o, there := c.orderOf(e); there {
+		x.filled.amount, x.filled.quote, x.filled.at = o.FilledAmount, o.FilledQuote, o.lastFill()
+	}
+	x.filled.at = within(x.filled.at, x.at, recorded)
+}
+
+// within is the instant nearest to at that is not before first and not after
+// last: an exchange's stamp may be wrong, and what it stamps happened between
+// its claim and its record.
+func within(at, first, last time.Time) time.Time {
+	if at.Before(first) {
+		at = first
+	}
+	if at.After(last) {
+		at = last
+	}
+	return at
 }
 
 // readPrices notes the lowest price that any preflight saw in each market.

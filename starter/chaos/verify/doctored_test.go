@@ -44,6 +44,19 @@ func (p *pair) trade(id string) *TradeRow {
 	return find(p.Records.Trades, func(r TradeRow) bool { return orEmpty(r.ProposalID) == id })
 }
 
+// lookup is the n-th one from the end of what was looked for, from 1 on.
+func (p *pair) lookup(id string, n int) *LookRow {
+	execution := p.execution(id).ID
+	for i := len(p.Records.Looks) - 1; i >= 0; i-- {
+		if p.Records.Looks[i].ExecutionID == execution {
+			if n--; n == 0 {
+				return &p.Records.Looks[i]
+			}
+		}
+	}
+	panic("the stored run has no such lookup")
+}
+
 func (p *pair) fill(id string) *FillRow {
 	execution := p.execution(id).ID
 	return find(p.Records.Fills, func(r FillRow) bool { return r.ExecutionID == execution })
@@ -202,7 +215,7 @@ var doctored = []struct {
 		o := p.execution("p-void")
 		o.Market = "BTC-EUR"
 		p.proposal("p-void").Market = "BTC-EUR"
-	}, []string{OneAccepted, AttemptsInTurn, OrderExists, OrderPlanned, AuditProposals}},
+	}, []string{OneAccepted, OrderOfOne, AttemptsInTurn, OrderExists, OrderPlanned, AuditProposals}},
 	{"failed, and the exchange has its order", func(p *pair) { p.planned(p.ghost("p-buy", p.execution("p-void").ClientOrderID, "canceled"), "p-void") }, []string{NoOrderClosed}},
 	{"never claimed, and the exchange has its order", func(p *pair) {
 		b := p.proposal("p-blocked")
@@ -329,6 +342,32 @@ var doctored = []struct {
 		p.rechain()
 	}, []string{AttemptUnhalted}},
 	{"a buy while only reducing", func(p *pair) { p.halt("paper", "REDUCING", "p-lost") }, []string{AttemptUnhalted}},
+	{"an attempt with another plan than was claimed", func(p *pair) { p.edit(kindBegun, "p-buy", `"amount":"0.001"`, `"amount":"0.002"`) }, []string{AttemptPlanned}},
+	{"one order accepted for two", func(p *pair) {
+		a := p.attempt("p-lost", 1)
+		p.edit(kindConcluded, "p-lost", *a.OrderID, p.order("p-buy").OrderID)
+		a.OrderID = ptr(p.order("p-buy").OrderID)
+	}, []string{OrderOfOne, OneAccepted, OrderExists, OrderKnown}},
+	{"an absence that nobody saw", func(p *pair) { p.lookup("p-absent", 2).ExchangeTime = p.attempt("p-absent", 1).Deadline }, []string{AbsenceSeen}},
+	{"two lookups at once", func(p *pair) { p.lookup("p-absent", 2).ExchangeTime = p.lookup("p-absent", 1).ExchangeTime }, []string{AbsenceSeen}},
+	{"a lookup of another attempt", func(p *pair) {
+		p.lookup("p-absent", 2).Number = 2
+		p.edit(kindLooked, "p-absent", `"number":1`, `"number":2`)
+	}, []string{AbsenceSeen}},
+	{"a denial before it could be known", func(p *pair) {
+		a := p.attempt("p-word", 1)
+		later := a.Deadline.Add(20 * time.Second)
+		p.edit(kindBegun, "p-word", a.Deadline.UTC().Format("2006-01-02T15:04:05"), later.UTC().Format("2006-01-02T15:04:05"))
+		a.Deadline = &later
+	}, []string{AbsenceSeen}},
+	{"a refusal that nobody gave", func(p *pair) { p.edit(kindFailed, "p-absent", `"ORDER_ABSENT"`, `"EXCHANGE_REFUSED"`) }, []string{FailureTrue}},
+	{"an absence that was not concluded", func(p *pair) { p.edit(kindFailed, "p-void", `"EXCHANGE_UNAVAILABLE"`, `"ORDER_ABSENT"`) }, []string{FailureTrue}},
+	{"an expiry before its time", func(p *pair) {
+		r := p.Records.Audit[p.event(kindExpired, "p-expired")]
+		p.proposal("p-expired").ExpiresAt = r.At.Add(time.Second)
+		p.edit(kindStored, "p-expired", part(p.Records.Audit[p.event(kindStored, "p-expired")].Body, "expiresAt"), `"`+r.At.Add(time.Second).UTC().Format(time.RFC3339Nano)+`"`)
+	}, []string{ExpiredInTime}},
+	{"an override of somebody who proved nothing", func(p *pair) { p.Options.NoneVerified = true; p.override("p-allowed").Verified = true }, []string{NoneVerified}},
 
 	{"a claim although a check failed", func(p *pair) {
 		p.edit(kindClaimed, "p-buy", `"passed":true`, `"passed":false`)
@@ -343,7 +382,7 @@ var doctored = []struct {
 		row.Version = 2
 		p.Records.Policies = append(p.Records.Policies, row)
 		p.tell(kindClaimed, "p-buy", 0, func(r *AuditRow) {
-			r.Kind, r.ProposalID, r.At, r.Body = kindPolicy, nil, r.At.Add(-2*time.Second), `{"version":2,"policy":`+row.Body+`}`
+			r.Kind, r.ProposalID, r.At, r.Body = kindPolicy, nil, r.At.Add(-2*commitSlack), `{"version":2,"policy":`+row.Body+`}`
 		})
 	}, []string{LimitPolicy}},
 	{"a policy that cannot be read", func(p *pair) { p.policy("cooldown", `"soon"`) }, []string{LimitPolicy}},

@@ -8,8 +8,9 @@ import (
 )
 
 // commitSlack is how long a row that another program wrote, or a policy, may
-// have taken from its time to its commit: until then nobody could see it.
-const commitSlack = time.Second
+// have taken from its time to its commit: until then nobody could see it. The
+// server ends what takes longer.
+const commitSlack = beginSlack
 
 // deal is what counts against the limits of a claim: an execution from its
 // claim to its end, then its last fill, and rows that other programs recorded.
@@ -126,7 +127,7 @@ func (c *inquiry) tradesBefore(x claim) []deal {
 	}
 	for _, t := range c.r.Trades {
 		if t.ExecutionID == nil && t.UserID == x.user && t.RecordedAt.Add(commitSlack).Before(x.at) {
-			list = append(list, deal{ref: fmt.Sprint("trade_history ", t.ID), asset: t.Asset, side: t.Side, at: t.ExecutedAt, known: t.RecordedAt})
+			list = append(list, deal{ref: fmt.Sprint("trade_history ", t.ID), asset: t.Asset, side: t.Side, at: within(t.ExecutedAt, t.ExecutedAt, t.RecordedAt), known: t.RecordedAt})
 		}
 	}
 	return list

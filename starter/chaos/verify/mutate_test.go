@@ -131,6 +131,8 @@ var free = map[string]string{
 	".Records.Life":                         "it is long ago",
 	".Records.Differences[i].Kind":          "what is listed is listed",
 	".Records.Differences[i].AccountID":     "it then excuses nothing",
+	".Records.Looks[i].ExchangeTime":        "late enough, any instant is as good",
+	".Records.Overrides[i].Verified":        "somebody may have been verified",
 	".Records.Executions[i].EndedAt":        "the audit's end is taken",
 	".Records.Overrides[i].StoredAt":        "before the claim, any instant is as good",
 	".Records.Overrides[i].ExpiresAt":       "after the claim, any instant is as good",

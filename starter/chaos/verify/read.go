@@ -41,12 +41,12 @@ func (r *Records) read(ctx context.Context, tx pgx.Tx) error {
 			filled_amount, filled_quote, fee_paid, fee_currency FROM interlock.trade_executions ORDER BY id`),
 		rows(ctx, tx, &r.Attempts, `SELECT execution_id, number, request_id, deadline, begun_at, begun_by, verdict, order_id, concluded_at
 			FROM interlock.order_attempts ORDER BY 1, 2`),
-		rows(ctx, tx, &r.Looks, `SELECT execution_id, number, sighting FROM interlock.order_looks ORDER BY id`),
+		rows(ctx, tx, &r.Looks, `SELECT execution_id, number, sighting, exchange_time FROM interlock.order_looks ORDER BY id`),
 		rows(ctx, tx, &r.Fills, `SELECT account_id, market, fill_id, execution_id, order_id, amount, price, fee, fee_currency, taker, filled_at
 			FROM interlock.order_fills ORDER BY 1, 2, 3`),
 		rows(ctx, tx, &r.Trades, `SELECT id, user_id, account_id, proposal_id, execution_id, market, asset, side, amount, amount_quote,
 			fee, fee_currency, executed_at, recorded_at FROM interlock.trade_history ORDER BY id`),
-		rows(ctx, tx, &r.Overrides, `SELECT id, proposal_id, cooldown, anti_flip, stored_at, expires_at, consumed_by
+		rows(ctx, tx, &r.Overrides, `SELECT id, proposal_id, cooldown, anti_flip, stored_at, expires_at, consumed_by, verified
 			FROM interlock.overrides ORDER BY proposal_id, id`),
 		rows(ctx, tx, &r.Verdicts, `SELECT request_id, proposal_id, claimed, body::text AS body FROM interlock.verdicts ORDER BY proposal_id, request_id`),
 		rows(ctx, tx, &r.Reconciliations, `SELECT account_id, differences FROM interlock.reconciliations ORDER BY id`),

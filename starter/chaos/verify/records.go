@@ -106,9 +106,10 @@ type AttemptRow struct {
 
 // LookRow is a row of order_looks.
 type LookRow struct {
-	ExecutionID int64  `db:"execution_id"`
-	Number      int    `db:"number"`
-	Sighting    string `db:"sighting"`
+	ExecutionID  int64      `db:"execution_id"`
+	Number       int        `db:"number"`
+	Sighting     string     `db:"sighting"`
+	ExchangeTime *time.Time `db:"exchange_time"` // the exchange's clock, read before the lookup
 }
 
 // FillRow is a row of order_fills.
@@ -154,6 +155,7 @@ type OverrideRow struct {
 	StoredAt   time.Time `db:"stored_at"`
 	ExpiresAt  time.Time `db:"expires_at"`
 	ConsumedBy *string   `db:"consumed_by"`
+	Verified   bool      `db:"verified"`
 }
 
 // VerdictRow is a row of verdicts.

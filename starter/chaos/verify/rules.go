@@ -13,6 +13,7 @@ const (
 	StatusAgrees  = "status-agrees"
 	OverWhenFinal = "over-when-final"
 	DifferentTrue = "differences-true"
+	OrderOfOne    = "order-of-one"
 
 	FillsRecorded = "fills-recorded"
 	SumsRecorded  = "sums-recorded"
@@ -25,6 +26,12 @@ const (
 	AttemptOfClaim  = "attempt-of-claim"
 	AttemptInTime   = "attempt-in-time"
 	AttemptUnhalted = "attempt-unhalted"
+	AttemptPlanned  = "attempt-as-claimed"
+
+	AbsenceSeen   = "absence-seen"
+	FailureTrue   = "failure-true"
+	ExpiredInTime = "expired-in-time"
+	NoneVerified  = "nobody-verified"
 
 	LimitPolicy     = "limit-policy"
 	LimitAllowlist  = "limit-allowlist"
@@ -73,6 +80,7 @@ func Rules() []Rule {
 		{StatusAgrees, "Proposal and execution say the same, and an execution has an end exactly when it is over."},
 		{OverWhenFinal, "The order of an execution that is over is final at the exchange, in the status that was recorded."},
 		{DifferentTrue, "Every difference that our records list is of an order that the exchange has."},
+		{OrderOfOne, "No order was accepted for two executions."},
 
 		{FillsRecorded, "The fills at the exchange and the rows of order_fills are the same, one to one: amounts, prices, fees, times."},
 		{SumsRecorded, "What an execution says was filled and paid is what the exchange says."},
@@ -85,6 +93,12 @@ func Rules() []Rule {
 		{AttemptOfClaim, "Every attempt belongs to a claim of its execution, and begins and ends while that claim is in force."},
 		{AttemptInTime, "No attempt began more than 30 s after its claim, and no order was created after the deadline of its attempt."},
 		{AttemptUnhalted, "No attempt began while a halt, by people or by an alarm, was committed, nor one that does not reduce while the account was REDUCING."},
+		{AttemptPlanned, "Every attempt began with the market, side, type, amount and price that its own claim was granted."},
+
+		{AbsenceSeen, "Every order that was concluded to be absent was not found by two lookups after its deadline and L, at least L apart, or was said to be absent by a person after that."},
+		{FailureTrue, "A claim failed for the exchange's refusal, or because there is no order, exactly when its last attempt was concluded so."},
+		{ExpiredInTime, "No proposal expired before its time."},
+		{NoneVerified, "In a run in which nobody proved who they are, no override counts as a verified person's."},
 
 		{LimitPolicy, "Every claim passed every check, under the policy version in force."},
 		{LimitAllowlist, "Every claim is for a market that its policy allows."},

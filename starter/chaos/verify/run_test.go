@@ -70,6 +70,9 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// lag is how long the exchange may hide an order.
+const lag = 2 * time.Second
+
 var prices = map[string]string{"BTC-EUR": "80000", "ETH-EUR": "3000", "SOL-EUR": "150", "ADA-EUR": "0.5"}
 
 func (w *world) dial(key paper.Key) *orders.Client {
@@ -82,12 +85,12 @@ func (w *world) dial(key paper.Key) *orders.Client {
 
 func (w *world) prepare() {
 	w.t.Helper()
-	require.NoError(w.t, w.store.CreateAccount(ctx, postgres.Account{ID: "paper", Venue: "paper", RESTURL: w.server.URL + "/v2", ReadLag: 2 * time.Second}))
+	require.NoError(w.t, w.store.CreateAccount(ctx, postgres.Account{ID: "paper", Venue: "paper", RESTURL: w.server.URL + "/v2", ReadLag: lag}))
 	text, err := os.ReadFile("testdata/policy.json")
 	require.NoError(w.t, err)
 	p, err := trade.ParsePolicy(text)
 	require.NoError(w.t, err)
-	for _, user := range []string{"anna", "bert"} {
+	for _, user := range []string{"anna", "bert", "carl"} {
 		_, err = w.store.PutPolicy(ctx, user, "paper", p, "test")
 		require.NoError(w.t, err)
 	}
@@ -314,8 +317,8 @@ func (w *world) lost() {
 	w.record(c, f.Result.Order.OrderID)
 }
 
-// neverPlaced has three claims without an order: one that was never begun, one
-// on a person's word, and one still in doubt.
+// neverPlaced has four claims without an order: one that was never begun, one
+// on a person's word, one that was looked for in vain, and one still in doubt.
 func (w *world) neverPlaced() {
 	w.propose("p-void", "bert", "ETH-EUR", trade.Buy, base("0.01"))
 	c := w.claim("p-void", false)
@@ -323,24 +326,56 @@ func (w *world) neverPlaced() {
 	require.NoError(w.t, err)
 	require.Equal(w.t, trade.OutcomeVoid, f.Outcome)
 	w.fail(c)
-	for _, id := range []string{"p-word", "p-doubt"} {
-		market := map[string]trade.Market{"p-word": "SOL-EUR", "p-doubt": "ADA-EUR"}[id]
-		w.propose(id, "bert", market, trade.Buy, quote("20"))
-		c = w.claim(id, false)
+	claims := map[string]trade.Claim{}
+	for _, p := range []struct {
+		id, user string
+		market   trade.Market
+	}{{"p-word", "bert", "SOL-EUR"}, {"p-absent", "carl", "ETH-EUR"}, {"p-doubt", "bert", "ADA-EUR"}} {
+		w.propose(p.id, p.user, p.market, trade.Buy, quote("20"))
+		c = w.claim(p.id, false)
 		w.fault("drop-before", http.MethodPost)
 		w.attempt(c, 1, trade.Unknown)
-		_, err = w.store.Conclude(ctx, c.Ref(), 1)
-		require.NoError(w.t, err)
-		_, err = w.act.FindOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: 1})
-		require.NoError(w.t, err)
-		if id == "p-word" {
-			require.NoError(w.t, w.store.RecordReading(ctx, c.Ref(), trade.Reading{ExchangeTime: time.Now().Add(time.Minute)}))
-			problem, err := w.store.Resolve(ctx, c.Ref(), 1, trade.Resolution{Actor: "anna", Reason: "asked the exchange"})
-			require.NoError(w.t, err)
-			require.Empty(w.t, problem)
-			w.fail(c)
-		}
+		w.lookup(c, "")
+		claims[p.id] = c
 	}
+	w.pass(trade.AccessWindow + lag)
+	w.denied(claims["p-word"])
+	w.lookup(claims["p-absent"], "")
+	w.pass(lag)
+	w.lookup(claims["p-absent"], trade.OutcomeAbsent)
+	w.fail(claims["p-absent"])
+}
+
+// lookup looks for the first attempt's order and concludes as far as it can.
+func (w *world) lookup(c trade.Claim, want trade.Outcome) {
+	w.t.Helper()
+	_, err := w.act.FindOrder(ctx, activities.AttemptInput{Claim: c.Ref(), Number: 1})
+	require.NoError(w.t, err)
+	f, err := w.store.Conclude(ctx, c.Ref(), 1)
+	require.NoError(w.t, err)
+	require.Equal(w.t, want, f.Outcome)
+}
+
+// denied has a person say that there is no order.
+func (w *world) denied(c trade.Claim) {
+	w.t.Helper()
+	_, err := w.act.ReadOrder(ctx, activities.OrderInput{Claim: c.Ref()})
+	require.NoError(w.t, err)
+	problem, err := w.store.Resolve(ctx, c.Ref(), 1, trade.Resolution{Actor: "anna", Reason: "asked the exchange"})
+	require.NoError(w.t, err)
+	require.Empty(w.t, problem)
+	w.fail(c)
+}
+
+// pass waits until so much time has passed on the exchange's clock.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	began, err := w.client.Now(ctx)
+	require.NoError(w.t, err)
+	require.Eventually(w.t, func() bool {
+		now, err := w.client.Now(ctx)
+		return err == nil && now.Sub(began) > d
+	}, time.Minute, 50*time.Millisecond)
 }
 
 // reduced trades while only reducing is allowed, after a halt.

@@ -43,6 +43,8 @@ type Options struct {
 	// statements of one preflight: positions are valued that much lower before
 	// exposure is called exceeded.
 	Drift decimal.Decimal
+	// NoneVerified says that nobody who proved who they are gave an override.
+	NoneVerified bool
 	// Heard is what a service that was told everything heard, in the order in
 	// which it arrived. Nil: none was told.
 	Heard []Heard
@@ -59,7 +61,7 @@ func Check(l Ledger, r Records, o Options) []Violation {
 	c := newInquiry(l, r, o)
 	for _, rule := range []func(*inquiry){
 		ordersKnown, ordersExist, differencesTrue, statusesAgree, fillsAgree, tradesAgree, balancesAgree,
-		attemptsHold, haltsHold, limitsHold, chainsHold, auditTells, eventsTold,
+		attemptsHold, haltsHold, outcomesTrue, limitsHold, chainsHold, auditTells, eventsTold,
 	} {
 		rule(c)
 	}
