@@ -53,7 +53,7 @@ func TestTypeScriptClientIsMadeFromTheDescriptionInForce(t *testing.T) {
 	require.Equal(t, string(fresh), string(kept), "run \"npm run generate\" in examples/typescript, and read the difference")
 }
 
-var ending = regexp.MustCompile(`_(blocked|failed|executing|plain|refused|absent|empty|pending|unfilled|ours|checks)$`)
+var ending = regexp.MustCompile(`_(blocked|failed|executing|plain|refused|absent|empty|pending|unfilled|ours|checks|recording)$`)
 
 // TestTypeScriptContractIsTheGoldenOne has the compiler read the golden JSON as
 // the types of the example: it refuses fields that are unknown or missing.

@@ -143,4 +143,18 @@ export interface State {
   tried?: AttemptView[];
   looked?: LookView[];
   word?: WordView;
+  recording?: RecordingView; // a transaction on the records that is being tried
+  refused?: RefusalView[]; // the last signals that were refused
+}
+
+export interface RecordingView {
+  activity: string;
+  since: string;
+}
+
+export interface RefusalView {
+  signal: string;
+  actor?: string;
+  problem: string;
+  at: string;
 }
