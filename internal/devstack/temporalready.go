@@ -30,8 +30,7 @@ func (t *Temporal) ready(child *process) func(context.Context) error {
 		if child.foundInUse("") {
 			return errors.Join(errors.New("it lacks one of its ports"), child.kill())
 		}
-		said := serves.FindSubmatch(readFrom(child.log, child.logStart, mostSaid))
-		if said == nil || !strings.HasSuffix(t.Address(), ":"+string(said[1])) {
+		if !child.servesAt(t.Address()) {
 			return errors.New("it has not said that it serves")
 		}
 		if err := t.check(ctx); err != nil {
@@ -39,6 +38,15 @@ func (t *Temporal) ready(child *process) func(context.Context) error {
 		}
 		return t.checkUI(ctx)
 	}
+}
+
+// mostBeforeServing is how much a server may say before it serves. One that was
+// set back to an older copy complains of every task that its database has lost.
+const mostBeforeServing = 16 << 20
+
+func (p *process) servesAt(address string) bool {
+	said := serves.FindSubmatch(readFrom(p.log, p.logStart, mostBeforeServing))
+	return said != nil && strings.HasSuffix(address, ":"+string(said[1]))
 }
 
 func (t *Temporal) checkUI(ctx context.Context) error {

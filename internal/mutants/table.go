@@ -198,6 +198,11 @@ var table = []mutant{
 		pkg: "./internal/postgres", test: "TestAFailureIsWhatTheRowsSay",
 	},
 	{
+		name: "attempts out of their turn concluded", why: "a run that was lied to adds rows beside an attempt in doubt",
+		file: "internal/postgres/conclude.go", old: "if e.Foreign(number) {", new: "if false {",
+		pkg: "./internal/postgres", test: "TestAnAttemptThatCouldNotHaveBegunIsNotConcluded",
+	},
+	{
 		name: "looked only back to the claim in force", why: "an order of an earlier attempt is taken for absent",
 		file: "internal/trade/execution.go", old: "if a.BegunAt.Before(since) {", new: "if false {",
 		pkg: "./internal/postgres", test: "TestALookupReachesBackToTheFirstAttemptAndKnowsOthersOrders",

@@ -17,7 +17,7 @@ import (
 
 // Conclude gives attempt number of a claim its outcome if the lookups so far
 // allow one, as trade.Execution.Conclude says. ErrNotFound when the claim is
-// not in force in this database.
+// not in force in this database, or has no such attempt and could not begin it.
 func (s *Store) Conclude(ctx context.Context, c trade.ClaimRef, number int) (trade.Finding, error) {
 	var f trade.Finding
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -32,6 +32,9 @@ func (s *Store) Conclude(ctx context.Context, c trade.ClaimRef, number int) (tra
 		lookups, err := readLooks(ctx, tx, e.ID, number)
 		if err != nil {
 			return err
+		}
+		if e.Foreign(number) {
+			return fmt.Errorf("attempt %d of execution %d: %w", number, e.ID, ErrNotFound)
 		}
 		var changes trade.Changes
 		changes, f = e.Conclude(number, lookups, facts)

@@ -44,6 +44,22 @@ func TestAttemptThatNeverBeganIsVoidAndAZombieCannotUseIt(t *testing.T) {
 	require.Equal(t, f.Outcome, d.conclude(c, 1).Outcome, "concluding again says the same")
 }
 
+// A workflow that was told lies asks about attempts that no row has. Found by a
+// campaign: rows were added out of their turn, beside one in doubt.
+func TestAnAttemptThatCouldNotHaveBegunIsNotConcluded(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, _ := d.inDoubt("p")
+	for _, number := range []int{2, 3, 99} {
+		_, err := d.Conclude(ctx, c.Ref(), number)
+		require.ErrorIs(t, err, ErrNotFound, number)
+	}
+	untried := d.claimed("q")
+	_, err := d.Conclude(ctx, untried.Ref(), 2)
+	require.ErrorIs(t, err, ErrNotFound)
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.order_attempts`))
+}
+
 // A workflow that was set back asks about an attempt of an execution that has
 // ended since. Found by a campaign: its row was added to what was over.
 func TestAttemptOfAnExecutionThatIsOverIsVoidWithoutARow(t *testing.T) {

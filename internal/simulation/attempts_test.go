@@ -165,6 +165,9 @@ func (r *records) Conclude(_ context.Context, c trade.ClaimRef, number int) (tra
 		return trade.Finding{Concluded: true, Outcome: a.Outcome, Result: a.Result()}, nil
 	}
 	seen, lookups := r.shown(e, number)
+	if seen.Foreign(number) {
+		return trade.Finding{}, trade.ErrNotFound
+	}
 	changes, f := seen.Conclude(number, lookups, r.executionFacts(r.control))
 	if changes.Begun != nil {
 		r.w.strike("attempt voided")

@@ -185,6 +185,13 @@ func (e Execution) concludeMissing(number int, f ExecutionFacts) (Changes, Findi
 	return changes, found
 }
 
+// Foreign reports whether attempt number is none of the execution's, nor the one
+// that could begin next: whoever asks for its outcome was told of attempts that
+// no row has, and must read the truth again.
+func (e Execution) Foreign(number int) bool {
+	return e.attempt(number) == nil && e.Status.Claimed() && (number != e.NextAttempt() || e.alive() != nil)
+}
+
 func (e Execution) judge(a Attempt, lookups []Lookup, f ExecutionFacts) (Changes, Finding) {
 	outcome, next := Judge(a.doubt(f), lookups)
 	if outcome == "" {
