@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,21 +25,72 @@ type Server struct {
 }
 
 var temporal = lazily(func(dir string) (Server, func() error, error) {
+	k, err := keepTemporal(dir)
+	if err != nil {
+		return Server{}, nil, err
+	}
+	watch(k.server)
+	return Server{Address: k.server.Address(), Namespace: k.server.Namespace()}, k.stop, nil
+})
+
+// keeper starts a server again when it ends: on a machine that is far too busy
+// its database gets stuck, and devstack ends it.
+type keeper struct {
+	mu      sync.Mutex
+	server  *devstack.Temporal
+	stopped bool
+}
+
+func keepTemporal(dir string) (*keeper, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	path, err := find(ctx)
 	if err != nil {
-		return Server{}, nil, err
+		return nil, err
 	}
 	s, err := devstack.StartTemporal(ctx, devstack.TemporalConfig{
 		Path: path, UIPort: devstack.Headless, Log: filepath.Join(dir, "temporal.log"),
+		DBFile: filepath.Join(dir, "temporal", "temporal.db"), // what it knows outlives it
 	})
 	if err != nil {
-		return Server{}, nil, err
+		return nil, err
 	}
-	watch(s)
-	return Server{Address: s.Address(), Namespace: s.Namespace()}, s.Stop, nil
-})
+	k := &keeper{server: s}
+	go k.keep()
+	return k, nil
+}
+
+func (k *keeper) keep() {
+	for {
+		<-k.server.Done()
+		switch err := k.restart(); {
+		case errors.Is(err, errStopped):
+			return
+		case err != nil:
+			fmt.Fprintln(os.Stderr, "devtest:", err)
+			return
+		}
+	}
+}
+
+func (k *keeper) restart() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.stopped {
+		return errStopped
+	}
+	fmt.Fprintln(os.Stderr, "devtest: Temporal ended; starting it again")
+	return k.server.Restart(context.Background())
+}
+
+var errStopped = errors.New("it is stopped")
+
+func (k *keeper) stop() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stopped = true
+	return k.server.Stop()
+}
 
 func find(ctx context.Context) (string, error) {
 	path, err := devstack.FindTemporal(ctx)
