@@ -19,6 +19,7 @@ type inbox struct {
 	resolution *resolution       // of a person, not decided upon yet
 	taken      *ResolveRequest   // the last wish that was taken
 	refusals   int               // signals refused by this run
+	deciding   int               // resolutions of the accepted order that are put to the records
 }
 
 // listen registers everything a proposal can be asked. It comes before the
