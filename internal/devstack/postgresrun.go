@@ -50,14 +50,14 @@ func (p *Postgres) serverArgs(port int) []string {
 		{"listen_addresses", "127.0.0.1"},
 		{"port", strconv.Itoa(port)},
 		{"unix_socket_directories", ""}, // a socket's path may not be longer than 107 bytes
-		{"max_connections", "200"},
 		{"timezone", "UTC"},
 		{"log_timezone", "UTC"},
 	}
 	if p.cfg.Fast {
-		settings = append(settings, [][2]string{{"fsync", "off"}, {"full_page_writes", "off"}}...)
+		// Many stacks of one test process share such a server.
+		settings = append(settings, [][2]string{{"fsync", "off"}, {"full_page_writes", "off"}, {"max_connections", "1000"}}...)
 	} else {
-		settings = append(settings, [][2]string{{"fsync", "on"}, {"synchronous_commit", "on"}}...)
+		settings = append(settings, [][2]string{{"fsync", "on"}, {"synchronous_commit", "on"}, {"max_connections", "200"}}...)
 	}
 	args := []string{"-D", p.data()}
 	for _, s := range settings {

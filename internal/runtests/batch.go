@@ -36,8 +36,8 @@ type batch struct {
 // The tests of starter drive built binaries and share no memory with them, so
 // the race detector would see nothing but the test's own text handling.
 var waiting = []batch{
-	{packages: []string{module + "/worker"}, together: 1, parallel: 4, race: true, timeout: time.Hour},
-	{packages: []string{module + "/starter", module + "/starter/handover"}, together: 1, parallel: 3, timeout: time.Hour},
+	{packages: []string{module + "/worker"}, together: 1, parallel: 3, race: true, timeout: time.Hour},
+	{packages: []string{module + "/starter", module + "/starter/handover"}, together: 1, parallel: 2, timeout: time.Hour},
 }
 
 // batches deals packages out: those that wait by themselves, beside all others.

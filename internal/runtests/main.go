@@ -25,10 +25,10 @@ func main() {
 	strict := flag.Bool("strict", false, "a test that was skipped is a failure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, ".", *strict, flag.Args(), os.Stdout); err != nil {
+	err := run(ctx, ".", *strict, flag.Args(), os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "runtests:", err)
-		stop()
 		os.Exit(1)
 	}
 }
