@@ -138,7 +138,7 @@ func checkCancel(req CancelRequest) error {
 }
 
 func checkResolve(req ResolveRequest) error {
-	if err := trade.CheckText("orderId", req.OrderID, mostActor); err != nil {
+	if err := trade.CheckText("orderId", req.OrderID, maxActor); err != nil {
 		return temporal.NewNonRetryableApplicationError(err.Error(), InvalidRequestType, nil)
 	}
 	return checkTexts(req.Actor, req.Reason)
