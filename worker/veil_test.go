@@ -26,6 +26,7 @@ type veil struct {
 	hidden map[string]int // client order ID to the errorCode of the answer
 	held   map[string]heldAnswer
 	placed []time.Time // when each order was on the wire
+	ended  string      // what the exchange calls a cancelled order instead
 }
 
 // heldAnswer is what becomes of the exchange's answer to an order.
@@ -123,8 +124,30 @@ func (v *veil) lastPlaced() time.Time {
 	return v.placed[len(v.placed)-1]
 }
 
+// callsCancelled lets the exchange give cancelled orders another status.
+func (v *veil) callsCancelled(status string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ended = status
+}
+
+func (v *veil) otherStatus() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.ended
+}
+
 func (v *veil) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.note(r)
+	if status := v.otherStatus(); status != "" && strings.HasPrefix(r.URL.Path, listsOfOrder+"order") {
+		seen := httptest.NewRecorder()
+		v.Handler.ServeHTTP(seen, r)
+		maps.Copy(w.Header(), seen.Header())
+		w.Header().Del("Content-Length")
+		w.WriteHeader(seen.Code)
+		_, _ = w.Write(bytes.ReplaceAll(seen.Body.Bytes(), []byte(`"status":"canceled"`), []byte(`"status":"`+status+`"`)))
+		return
+	}
 	if v.swallows(r) {
 		panic(http.ErrAbortHandler)
 	}

@@ -29,6 +29,11 @@ const (
 	// person's wish ends it. Before, each one that failed counted.
 	lookedUntilAnswered = "looked-until-answered"
 
+	// unclearResolved: a person's resolution of the accepted order is put to the
+	// records, which take it while nobody knows the order's status. Before, it was
+	// refused, for the order was known.
+	unclearResolved = "unclear-resolved"
+
 	// refusalsKept: a signal that is refused, or that lacks an actor or a reason,
 	// is in the audit. Before, it was in a worker's log only.
 	refusalsKept = "refusals-kept"

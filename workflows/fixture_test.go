@@ -212,7 +212,7 @@ func (b *bench) read(_ context.Context, in orders.OrderInput) (orders.OrderReadi
 }
 
 func (b *bench) follow(context.Context, orders.OrderInput) (trade.Order, error) {
-	b.calls[orders.FollowOrder]++
+	b.note(orders.FollowOrder)
 	if b.restored {
 		return trade.Order{}, temporal.NewNonRetryableApplicationError("not found", orders.NotFoundType, nil)
 	}

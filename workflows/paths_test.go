@@ -128,6 +128,17 @@ var turnedPaths = []path{
 			b.life.AcceptedOrder = "order-1"
 		}
 	}, func(t *testing.T, l live) { l.begin(t, ExecuteRequest{Actor: "anna"}) }},
+	{"accepted-order-resolved", func(b *bench) {
+		b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{openOrder, filled}
+		b.won = func(c *trade.Claim) {
+			c.Plan.TimeInForce, c.Plan.TimeToLive = "GTC", trade.Duration(5*time.Second)
+			b.life.AcceptedOrder = "order-1"
+		}
+	}, func(t *testing.T, l live) {
+		l.begin(t, ExecuteRequest{Actor: "anna"})
+		waittest.Until(t, "somebody follows", func() error { return waittest.Is(l.bench.count(orders.FollowOrder) > 0, "nobody did") })
+		l.update(t, ResolveName, ResolveRequest{OrderID: "order-1", Actor: "olga", Reason: "looked"})
+	}},
 	{"end-that-no-row-has", func(b *bench) { b.unended = 1 }, executes},
 	{"failure-that-the-rows-deny", func(b *bench) {
 		b.placings, b.alive = []trade.AttemptResult{{Reply: trade.Refused, Code: "217"}}, trade.Unresolved

@@ -199,7 +199,7 @@ func (p *proposal) mayRenew(ctx workflow.Context) bool {
 
 // idle reports whether everybody who asked has an answer.
 func (p *proposal) idle(ctx workflow.Context) bool {
-	return p.inbox.resolution == nil && workflow.AllHandlersFinished(ctx) && !p.inbox.handling && !p.inbox.signals.HasPending()
+	return p.inbox.resolution == nil && p.inbox.deciding == 0 && workflow.AllHandlersFinished(ctx) && !p.inbox.handling && !p.inbox.signals.HasPending()
 }
 
 // spokenTo reports whether a person spoke up while the run was about to

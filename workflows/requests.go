@@ -19,6 +19,7 @@ type inbox struct {
 	resolution *resolution       // of a person, not decided upon yet
 	taken      *ResolveRequest   // the last wish that was taken
 	refusals   int               // signals refused by this run
+	deciding   int               // resolutions of the accepted order that are put to the records
 }
 
 // listen registers everything a proposal can be asked. It comes before the
@@ -137,7 +138,7 @@ func checkCancel(req CancelRequest) error {
 }
 
 func checkResolve(req ResolveRequest) error {
-	if err := trade.CheckText("orderId", req.OrderID, mostActor); err != nil {
+	if err := trade.CheckText("orderId", req.OrderID, maxActor); err != nil {
 		return temporal.NewNonRetryableApplicationError(err.Error(), InvalidRequestType, nil)
 	}
 	return checkTexts(req.Actor, req.Reason)

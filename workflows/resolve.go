@@ -66,6 +66,8 @@ func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *resolution {
 		p.decide(ctx, w, "")
 	case !p.status().Claimed():
 		p.decide(ctx, w, "the proposal is "+string(p.status())+", not UNRESOLVED")
+	case p.view.order != nil && p.view.order.OrderID == req.OrderID && changed(ctx, unclearResolved):
+		p.resolveAccepted(ctx, w)
 	case p.view.order != nil:
 		p.decide(ctx, w, "its order is known: "+p.view.order.OrderID)
 	case p.inbox.resolution != nil:
@@ -74,6 +76,18 @@ func (p *proposal) hear(ctx workflow.Context, req ResolveRequest) *resolution {
 		p.inbox.resolution = w
 	}
 	return w
+}
+
+// resolveAccepted puts a resolution of the accepted order to the records while
+// the order is followed.
+func (p *proposal) resolveAccepted(ctx workflow.Context, w *resolution) {
+	p.inbox.deciding++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { p.inbox.deciding-- }()
+		if err := p.takeResolution(ctx, p.life.Attempts, w); err != nil {
+			workflow.GetLogger(ctx).Warn("resolution not decided upon", "error", err)
+		}
+	})
 }
 
 // decide notes what came of a wish.
@@ -108,7 +122,9 @@ func (p *proposal) takeResolution(ctx workflow.Context, number int, w *resolutio
 	if err != nil {
 		problem = "the records do not have this doubt: " + plain(err)
 	}
-	p.inbox.resolution = nil
+	if p.inbox.resolution == w {
+		p.inbox.resolution = nil
+	}
 	p.decide(ctx, w, problem)
 	return err
 }

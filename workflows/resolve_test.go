@@ -191,3 +191,25 @@ func TestAResumedRunShowsWhatEarlierRunsTried(t *testing.T) {
 	require.Len(t, s.Looked, shown, "not without end")
 	require.Equal(t, []string{"order-1"}, s.Looked[0].Orders)
 }
+
+// Its status may be one that nobody knows: the records see whether a person may
+// say that it is over.
+func TestAResolutionOfTheAcceptedOrderIsPutToTheRecordsWhileItIsFollowed(t *testing.T) {
+	b := newBench(t)
+	b.placings, b.orders = []trade.AttemptResult{accepted(openOrder)}, []trade.Order{openOrder, filled}
+	b.problem = "its fills are not settled"
+	var refused, other, taken *answer
+	b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+	b.at(4*time.Second, func() { refused = b.resolve("r1", ResolveRequest{OrderID: "order-1"}) })
+	b.at(6*time.Second, func() {
+		b.problem = ""
+		other = b.resolve("r2", ResolveRequest{OrderID: "order-2"})
+		taken = b.resolve("r3", ResolveRequest{OrderID: "order-1"})
+	})
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Equal(t, "its fills are not settled", refused.resolved.Problem)
+	require.Equal(t, "its order is known: order-1", other.resolved.Problem)
+	require.True(t, taken.resolved.Accepted)
+	require.Len(t, b.resolved, 2)
+	require.Equal(t, 1, b.calls[orders.PlaceOrder])
+}

@@ -57,13 +57,13 @@ func wellWritten[T any](check func(T) error) func(workflow.Context, strictly[T])
 
 // unlimited texts would end up in records and histories.
 const (
-	mostActor  = 100
-	mostReason = 500
+	maxActor  = 100
+	maxReason = 500
 )
 
 // checkTexts refuses an actor or a reason that no record keeps.
 func checkTexts(actor, reason string) error {
-	err := errors.Join(trade.CheckText("actor", actor, mostActor), trade.CheckText("reason", reason, mostReason))
+	err := errors.Join(trade.CheckText("actor", actor, maxActor), trade.CheckText("reason", reason, maxReason))
 	if err == nil {
 		return nil
 	}

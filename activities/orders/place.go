@@ -10,9 +10,9 @@ import (
 	"interlock/internal/trade"
 )
 
-// replyPatience bounds writing down what the exchange answered. It is counted
+// replyTimeout bounds writing down what the exchange answered. It is counted
 // apart from the activity's context: the answer must survive a cancelled call.
-const replyPatience = 5 * time.Second
+const replyTimeout = 5 * time.Second
 
 // PlaceOrder makes one attempt to place the order of a claim, and never more:
 // a timeout may hide an accepted order, so anything but a sure answer is
@@ -74,7 +74,7 @@ func (a *Activities) send(ctx context.Context, s trade.Sending, deadline time.Ti
 // writeDown makes the answer a fact. An answer that is not written down is
 // unknown, whatever it was: looking will find it again.
 func (a *Activities) writeDown(ctx context.Context, in AttemptInput, placing trade.AttemptResult) trade.AttemptResult {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()
 	if err := a.Attempts.RecordReply(ctx, in.Claim, in.Number, placing, a.Worker); err != nil {
 		a.Log.Warn("reply not written down", "proposal", in.Claim.ProposalID, "reply", placing.Reply, "error", err)

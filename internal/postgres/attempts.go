@@ -207,6 +207,11 @@ func (s *Store) Followed(ctx context.Context, c trade.ClaimRef, seen trade.Sight
 		if err := tx.QueryRow(ctx, followedSQL, e.ID).Scan(&now); err != nil {
 			return err
 		}
+		if !seen.Order.Status.Known() {
+			if err := e.readSaidOver(ctx); err != nil {
+				return err
+			}
+		}
 		changes, over := e.Follow(seen, now)
 		if over {
 			if final = changes.Final; final == nil {

@@ -117,10 +117,16 @@ func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w tra
 		if err != nil {
 			return err
 		}
+		if err := errors.Join(e.readSaidOver(ctx), e.readFinal(ctx)); err != nil {
+			return err
+		}
 		var changes trade.Changes
 		changes, problem = e.Resolve(number, w, reading, facts)
-		if err := e.conclude(ctx, changes); err != nil || problem == "" && changes.Concluded == nil {
-			return err // taken before: that is in the audit
+		if problem == "" && changes.Concluded == nil && changes.SaidOver == "" {
+			return nil // taken before: that is in the audit
+		}
+		if err := errors.Join(e.conclude(ctx, changes), e.writeSaidOver(ctx, changes, w)); err != nil {
+			return err
 		}
 		return e.audit(ctx, "execution.resolve", w.Actor, map[string]any{
 			"number": number, "order": orderWished(w, reading), "reason": w.Reason, "problem": problem,
@@ -130,6 +136,20 @@ func (s *Store) Resolve(ctx context.Context, c trade.ClaimRef, number int, w tra
 		return "", fmt.Errorf("resolve %s: %w", c.ProposalID, err)
 	}
 	return problem, nil
+}
+
+const insertSaidOverSQL = `
+	INSERT INTO interlock.order_resolutions (execution_id, order_id, actor, reason) VALUES (@execution, @order, @actor, @reason)`
+
+// writeSaidOver writes which order a person says is over; nothing for none.
+func (e locked) writeSaidOver(ctx context.Context, c trade.Changes, w trade.Resolution) error {
+	if c.SaidOver == "" {
+		return nil
+	}
+	_, err := e.tx.Exec(ctx, insertSaidOverSQL, pgx.StrictNamedArgs{
+		"execution": e.ID, "order": c.SaidOver, "actor": w.Actor, "reason": w.Reason,
+	})
+	return err
 }
 
 // orderWished is the order that a person named, as it was read if it was.

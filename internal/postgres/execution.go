@@ -135,6 +135,17 @@ func (e *locked) readFinal(ctx context.Context) error {
 	return err
 }
 
+const saidOverSQL = `SELECT order_id FROM interlock.order_resolutions WHERE execution_id = $1`
+
+// readSaidOver adds the order that a person says is over.
+func (e *locked) readSaidOver(ctx context.Context) error {
+	err := e.tx.QueryRow(ctx, saidOverSQL, e.ID).Scan(&e.SaidOver)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
 func (e locked) audit(ctx context.Context, kind, actor string, body map[string]any) error {
 	body["execution"] = e.ID
 	return appendAudit(ctx, e.tx, event{Chain: e.AccountID, Kind: kind, User: e.user, Proposal: e.ProposalID, Actor: actor, Body: body})

@@ -221,3 +221,29 @@ func TestAnOrderWhoseStatusNobodyKnowsCallsAPersonOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, trade.Executed, r.Status)
 }
+
+func TestAPersonEndsAnOrderWhoseStatusNobodyKnows(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	c, deadline := d.inDoubt("p")
+	o := orderOf(c, "o1", "canceledByMoonlight")
+	require.NoError(t, d.RecordReply(ctx, c.Ref(), 1, trade.AttemptResult{Reply: trade.Accepted, Order: &o}, "test"))
+	unsettled := o
+	unsettled.FilledAmount = dec("0.001")
+	orders := d.as(OrdersRole)
+	require.Contains(t, d.wish(c, nil, deadline.Add(time.Hour), "olga"), "not UNRESOLVED")
+	require.Contains(t, d.wish(c, &unsettled, deadline, "olga"), "is settled")
+	for range 2 {
+		require.Empty(t, d.wish(c, &o, deadline, "olga"))
+	}
+	require.Equal(t, 1, d.count(`SELECT count(*) FROM interlock.audit_events WHERE kind = 'execution.resolve' AND body->>'problem' = ''`))
+	still, err := orders.Followed(ctx, c.Ref(), trade.Sight{Order: unsettled}, "test")
+	require.NoError(t, err)
+	require.Nil(t, still)
+	end, err := orders.Followed(ctx, c.Ref(), trade.Sight{Order: o}, "test")
+	require.NoError(t, err)
+	require.Equal(t, "o1", end.OrderID)
+	r, err := d.RecordOrder(ctx, c.Ref())
+	require.NoError(t, err)
+	require.Equal(t, trade.Executed, r.Status)
+}

@@ -29,6 +29,7 @@ type Execution struct {
 	ClaimedAt     time.Time
 	Attempts      []Attempt // by number
 	Final         *Order    // the accepted order once it could not change any more
+	SaidOver      string    // the order that a person says is over; empty: none
 }
 
 // Step is one of the methods by which an attempt comes to its outcome.
@@ -71,6 +72,7 @@ type Changes struct {
 	Failure   *Failure // with FAILED
 	Others    []Order  // more orders than one under the one ID: an alarm
 	Unclear   *Order   // its status is not known, and it does not end: an alarm
+	SaidOver  string   // the order that a person says is over
 }
 
 // Begin opens an attempt, or says what the caller must answer instead and send
@@ -228,6 +230,9 @@ const maxReadingAge = time.Minute
 // for an attempt in doubt, and as far as what role orders has just read at the
 // exchange for this very wish allows.
 func (e Execution) Resolve(number int, w Resolution, r *Reading, f ExecutionFacts) (Changes, string) {
+	if w.Problem == "" && e.unclear(w, r, f) {
+		return e.resolveUnclear(w, r)
+	}
 	a := e.attempt(number)
 	if w.Problem == "" && a != nil && a.says(w) {
 		return Changes{}, "" // taken before, and its answer was lost
@@ -242,6 +247,29 @@ func (e Execution) Resolve(number int, w Resolution, r *Reading, f ExecutionFact
 	return Changes{Concluded: a, Status: Executing}, ""
 }
 
+// unclear reports whether a person speaks of the accepted order, and the
+// exchange has just shown it with a status that nobody knows.
+func (e Execution) unclear(w Resolution, r *Reading, f ExecutionFacts) bool {
+	return w.OrderID != "" && w.OrderID == e.Accepted() && e.Final == nil && e.Status.Claimed() && w.Actor != "" && w.Reason != "" &&
+		r.fits(w, f.Now) && r.Order != nil && !r.Order.Status.Known()
+}
+
+// resolveUnclear lets the order end as it was last seen.
+func (e Execution) resolveUnclear(w Resolution, r *Reading) (Changes, string) {
+	switch {
+	case e.SaidOver == w.OrderID:
+		return Changes{}, "" // taken before, and its answer was lost
+	case !r.Order.Settled():
+		return Changes{}, "not every fill of order " + w.OrderID + " is settled; say it again when they are"
+	}
+	return Changes{SaidOver: w.OrderID}, ""
+}
+
+// fits reports whether r was made just now, for this resolution.
+func (r *Reading) fits(w Resolution, now time.Time) bool {
+	return r != nil && r.OrderID == w.OrderID && now.Sub(r.ReadAt) <= maxReadingAge
+}
+
 func (e Execution) objection(a *Attempt, w Resolution, r *Reading, f ExecutionFacts) string {
 	switch {
 	case w.Problem != "":
@@ -250,7 +278,7 @@ func (e Execution) objection(a *Attempt, w Resolution, r *Reading, f ExecutionFa
 		return "actor and reason are required"
 	case a == nil || e.Status != Unresolved || a.Outcome != "":
 		return "the proposal is not UNRESOLVED"
-	case r == nil || r.OrderID != w.OrderID || f.Now.Sub(r.ReadAt) > maxReadingAge:
+	case !r.fits(w, f.Now):
 		return "it was not checked at the exchange just now; say it again"
 	case r.Problem != "":
 		return "it could not be checked at the exchange: " + r.Problem
@@ -271,8 +299,8 @@ func (e Execution) Accepted() string {
 }
 
 // Follow says whether an order is the accepted one's end, which is then written
-// down. A status whose meaning nobody knows is final once the order is gone and
-// its fills are settled; while it is not, a person has to look.
+// down. A status whose meaning nobody knows is final once the order is gone, or a
+// person says so, and its fills are settled; while it is not, a person is called.
 func (e Execution) Follow(s Sight, now time.Time) (Changes, bool) {
 	o := s.Order
 	switch {
@@ -280,7 +308,7 @@ func (e Execution) Follow(s Sight, now time.Time) (Changes, bool) {
 		return Changes{}, true
 	case o.OrderID == "" || o.OrderID != e.Accepted():
 		return Changes{}, false
-	case !o.Status.Known() && s.Gone && o.Settled():
+	case !o.Status.Known() && (s.Gone || e.SaidOver == o.OrderID) && o.Settled():
 		return Changes{Final: &o}, true
 	case !o.Status.Known() && now.Sub(e.openUntil()) > maxUnknown:
 		return Changes{Unclear: &o}, false

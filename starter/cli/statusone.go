@@ -168,8 +168,8 @@ func (a *app) printReport(r proposalReport) {
 	if p.Status == trade.Unresolved {
 		t.add("next look", r.nextLook())
 	}
-	if r.Workflow != nil && r.Workflow.Word != nil {
-		t.add("said", wordText(*r.Workflow.Word))
+	if r.Workflow != nil {
+		addWorkflow(t, *r.Workflow)
 	}
 	if p.Rationale != "" {
 		t.add("rationale", p.Rationale)
@@ -183,14 +183,28 @@ func (a *app) printReport(r proposalReport) {
 	}
 }
 
-func wordText(w workflows.ResolutionView) string {
+// addWorkflow shows what only the workflow knows: a person's resolution, what is
+// being written down, and signals that nobody was told were refused.
+func addWorkflow(t *table, s workflows.State) {
+	if s.Word != nil {
+		t.add("said", resolutionText(*s.Word))
+	}
+	if s.Recording != nil {
+		t.add("recording", s.Recording.Activity+", tried since "+clock(s.Recording.Since))
+	}
+	for _, r := range s.Refused {
+		t.add("refused", fmt.Sprintf("signal %s at %s: %s", r.Signal, clock(r.At), r.Problem))
+	}
+}
+
+func resolutionText(w workflows.ResolutionView) string {
 	what, became := "there is no order", "taken"
 	if w.OrderID != "" {
 		what = "it is order " + w.OrderID
 	}
 	switch {
 	case !w.Weighed:
-		became = "not weighed yet"
+		became = "not decided upon yet"
 	case !w.Accepted:
 		became = "refused: " + w.Problem
 	}
