@@ -87,12 +87,11 @@ func (b batch) args(flags []string) []string {
 // runBatches runs all at once and collects what they say. A test that fails is
 // in the report; an error is a go test that could not be run or understood.
 func runBatches(ctx context.Context, dir string, all []batch, flags []string, progress io.Writer) (*report, error) {
-	r := &report{began: time.Now()}
+	r := &report{began: time.Now(), executions: make([]*testjson.Execution, len(all))}
 	said := &lines{to: progress, began: r.began}
 	var running sync.WaitGroup
 	errs := make([]error, len(all))
 	for i, b := range all {
-		r.executions = append(r.executions, nil)
 		running.Go(func() { r.executions[i], errs[i] = b.run(ctx, dir, i, flags, said) })
 	}
 	running.Wait()
