@@ -174,7 +174,7 @@ var table = []mutant{
 	},
 	{
 		name: "a wish judged by a reading of another", why: "an invented clock says that a hidden order is absent",
-		file: "internal/trade/execution.go", old: "r == nil || r.OrderID != w.OrderID || f.Now.Sub(r.ReadAt) > maxReadingAge", new: "r == nil",
+		file: "internal/trade/seen.go", old: "return r != nil && r.OrderID == w.OrderID && now.Sub(r.ReadAt) <= maxReadingAge", new: "return r != nil",
 		pkg: "./internal/postgres", test: "TestAWishIsJudgedByWhatRoleOrdersHasJustRead",
 	},
 	{

@@ -210,22 +210,6 @@ func (e Execution) judge(a Attempt, lookups []Lookup, f ExecutionFacts) (Changes
 	return changes, Finding{Concluded: true, Outcome: outcome, Result: result}
 }
 
-// ordersIn lists the different orders that were seen under our ID.
-func ordersIn(lookups []Lookup) []Order {
-	var orders []Order
-	for _, l := range lookups {
-		for _, o := range l.Orders {
-			if !slices.ContainsFunc(orders, func(known Order) bool { return known.OrderID == o.OrderID }) {
-				orders = append(orders, o)
-			}
-		}
-	}
-	return orders
-}
-
-// maxReadingAge is how long after a reading a wish may be judged by it.
-const maxReadingAge = time.Minute
-
 // Resolve takes a person's resolution, or says what stands against it. It counts only
 // for an attempt in doubt, and as far as what role orders has just read at the
 // exchange for this very wish allows.
@@ -263,11 +247,6 @@ func (e Execution) resolveUnclear(w Resolution, r *Reading) (Changes, string) {
 		return Changes{}, "not every fill of order " + w.OrderID + " is settled; say it again when they are"
 	}
 	return Changes{SaidOver: w.OrderID}, ""
-}
-
-// fits reports whether r was made just now, for this resolution.
-func (r *Reading) fits(w Resolution, now time.Time) bool {
-	return r != nil && r.OrderID == w.OrderID && now.Sub(r.ReadAt) <= maxReadingAge
 }
 
 func (e Execution) objection(a *Attempt, w Resolution, r *Reading, f ExecutionFacts) string {

@@ -1,6 +1,7 @@
 package trade
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -153,4 +154,17 @@ func (a Attempt) says(w Resolution) bool {
 		return a.Outcome == OutcomeAbsent
 	}
 	return a.Outcome == OutcomeAccepted && a.OrderID == w.OrderID
+}
+
+// ordersIn lists the different orders that were seen under our ID.
+func ordersIn(lookups []Lookup) []Order {
+	var orders []Order
+	for _, l := range lookups {
+		for _, o := range l.Orders {
+			if !slices.ContainsFunc(orders, func(known Order) bool { return known.OrderID == o.OrderID }) {
+				orders = append(orders, o)
+			}
+		}
+	}
+	return orders
 }

@@ -29,6 +29,14 @@ type Reading struct {
 	TakenBy      string    // another proposal whose order it is
 }
 
+// maxReadingAge is how long after a reading a wish may be judged by it.
+const maxReadingAge = time.Minute
+
+// fits reports whether r was made just now, for this resolution.
+func (r *Reading) fits(w Resolution, now time.Time) bool {
+	return r != nil && r.OrderID == w.OrderID && now.Sub(r.ReadAt) <= maxReadingAge
+}
+
 // Sight is an order as the exchange shows it.
 type Sight struct {
 	Order        Order
