@@ -183,7 +183,7 @@ func (t *Temporal) openOnce(ctx context.Context) error {
 	if err := child.awaitReady(ctx, temporalReady, 50*time.Millisecond, t.ready(child)); err != nil {
 		return errors.Join(t.blame(child, err), child.kill())
 	}
-	go t.watch(child, watchPause, t.describe)
+	go t.watch(context.WithoutCancel(ctx), child, watchPause, t.describe) // it outlives the start
 	return nil
 }
 

@@ -24,7 +24,7 @@ const (
 // closed, and the development server, whose only connection it is, then never
 // closes it: seen on a machine that was far too busy. A restart cures it, and
 // is whoever waits for Done's affair.
-func (t *Temporal) watch(child *process, pause time.Duration, ask func(context.Context) error) {
+func (t *Temporal) watch(ctx context.Context, child *process, pause time.Duration, ask func(context.Context) error) {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for broken := 0; broken < brokenAnswers; {
@@ -33,7 +33,7 @@ func (t *Temporal) watch(child *process, pause time.Duration, ask func(context.C
 			return
 		case <-tick.C:
 		}
-		if isInterrupted(ask(context.Background())) {
+		if isInterrupted(ask(ctx)) {
 			broken++
 		} else {
 			broken = 0

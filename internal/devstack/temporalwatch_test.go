@@ -22,7 +22,7 @@ func watched(t *testing.T, answers ...error) (asked int, said string) {
 	t.Cleanup(func() { require.NoError(t, child.kill()) })
 	var progress bytes.Buffer
 	server := &Temporal{cfg: TemporalConfig{Progress: &progress}}
-	server.watch(child, time.Millisecond, func(context.Context) error {
+	server.watch(t.Context(), child, time.Millisecond, func(context.Context) error {
 		asked++
 		if asked > len(answers) {
 			require.NoError(t, child.kill())
