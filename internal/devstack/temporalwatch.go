@@ -33,6 +33,9 @@ func (t *Temporal) watch(ctx context.Context, child *process, pause time.Duratio
 			return
 		case <-tick.C:
 		}
+		if child.exited() { // both may have been ready
+			return
+		}
 		if isInterrupted(ask(ctx)) {
 			broken++
 		} else {
