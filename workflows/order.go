@@ -18,8 +18,11 @@ func (p *proposal) carryOut(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	if placing.Reply != trade.Accepted {
+	switch {
+	case placing.Reply != trade.Accepted:
 		return p.fail(ctx, placing)
+	case placing.Outcome() == "":
+		return p.startOver(ctx, "an order was accepted, and nobody says which")
 	}
 	return p.followAndRecord(ctx, *placing.Order)
 }
@@ -84,7 +87,7 @@ func (p *proposal) place(ctx workflow.Context, number int) (trade.AttemptResult,
 	if err == nil {
 		p.tries(ctx, number, placing)
 	}
-	if err == nil && placing.Reply != trade.Unknown {
+	if err == nil && placing.Outcome() != "" {
 		return placing, nil
 	}
 	return p.findOut(ctx, number)

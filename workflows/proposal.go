@@ -52,6 +52,9 @@ func (p *proposal) step(ctx workflow.Context) error {
 		return p.rest(ctx)
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	if p.life.Claim == nil {
+		return p.startOver(ctx, "it is claimed, and nobody says by whom")
+	}
 	err := p.carryOut(ctx)
 	if !errors.Is(err, errRenew) {
 		p.dropResolution(ctx)

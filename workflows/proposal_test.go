@@ -99,6 +99,40 @@ func TestLostPlaceOrderActivityIsLookedForAndNeverRepeated(t *testing.T) {
 	require.Equal(t, 1, b.calls[orders.PlaceOrder])
 }
 
+// A result that lacks what it speaks of was written by nobody of ours, and must
+// not stop the run that has to find the order.
+func TestResultsWithoutTheirOrderOrClaimAreFoundOutAndStopNobody(t *testing.T) {
+	for name, lie := range map[string]func(*bench){
+		"accepted, and no order":        func(b *bench) { b.placings = []trade.AttemptResult{{Reply: trade.Accepted}} },
+		"accepted, an order without ID": func(b *bench) { b.placings = []trade.AttemptResult{{Reply: trade.Accepted, Order: &trade.Order{}}} },
+		"concluded, and no order": func(b *bench) {
+			b.placings = []trade.AttemptResult{unknownReply}
+			b.findings = append([]trade.Finding{{Concluded: true, Result: trade.AttemptResult{Reply: trade.Accepted}}}, b.findings...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.findings = []trade.Finding{inDoubt(time.Second), {Concluded: true, Result: accepted(filled)}}
+			lie(b)
+			b.won = func(c *trade.Claim) { b.life.Claim, b.life.Proposal.Status, b.life.InDoubt = c, trade.Unresolved, 1 }
+			b.at(time.Second, func() { b.execute("u1", ExecuteRequest{}) })
+			require.Equal(t, trade.Executed, b.run().Status)
+			require.Equal(t, 1, b.calls[orders.PlaceOrder])
+		})
+	}
+}
+
+func TestAClaimThatNobodyNamesIsReadAgain(t *testing.T) {
+	b := newBench(t)
+	claim := *b.claim()
+	claim.NextAttempt, claim.Untried = 2, false
+	b.life.Proposal.Status, b.life.InDoubt = trade.Unresolved, 1
+	b.findings = []trade.Finding{{Concluded: true, Result: accepted(filled)}}
+	b.at(time.Second, func() { b.life.Claim = &claim })
+	require.Equal(t, trade.Executed, b.run().Status)
+	require.Zero(t, b.calls[orders.PlaceOrder])
+}
+
 func TestAbsentOrderFailsWithoutASecondOrder(t *testing.T) {
 	b := newBench(t)
 	b.placings = []trade.AttemptResult{unknownReply}

@@ -70,8 +70,8 @@ var table = []mutant{
 	{
 		name: "a lost activity taken for a failure", why: "an order that was placed is placed again",
 		file: "workflows/order.go",
-		old:  "\tif err == nil && placing.Reply != trade.Unknown {\n\t\treturn placing, nil\n\t}\n",
-		new: "\tif err == nil && placing.Reply != trade.Unknown {\n\t\treturn placing, nil\n\t}\n" +
+		old:  "\tif err == nil && placing.Outcome() != \"\" {\n\t\treturn placing, nil\n\t}\n",
+		new: "\tif err == nil && placing.Outcome() != \"\" {\n\t\treturn placing, nil\n\t}\n" +
 			"\tif err != nil {\n\t\treturn trade.AttemptResult{Reply: trade.NotSent, Code: string(trade.OrderAbsent)}, nil\n\t}\n",
 		pkg: "./workflows", test: "TestLostPlaceOrderActivityIsLookedForAndNeverRepeated",
 	},
